@@ -1,0 +1,48 @@
+"""Writing files whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from tinytorch.errors import DataError, explain
+
+__all__ = ["write_atomically"]
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` so that a reader finds the old file or the new one, never a part of it.
+
+    A temporary file beside the target is filled, synced to disk and renamed over it; missing folders are made.
+
+    Raises:
+        DataError: If the file cannot be written; an existing file is then untouched.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(target, content)
+    except OSError as error:
+        remedy = "Choose another place, or free some room."
+        raise DataError(explain("the file", "writable", error.strerror, at=str(target), remedy=remedy)) from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(_mode(target))
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _mode(target: Path) -> int:
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)  # the only portable way to read it is to set it
+    os.umask(mask)
+    return 0o666 & ~mask
