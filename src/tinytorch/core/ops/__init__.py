@@ -1,0 +1,73 @@
+"""The mathematics: one function an op, value and backprop together.
+
+`OPS` lists them by name; an op is added by writing it in its family's file.
+"""
+
+from tinytorch.core.ops.activations import dropout, gelu, log_softmax, relu, sigmoid, softmax, tanh
+from tinytorch.core.ops.elementwise import (
+    abs,
+    add,
+    astype,
+    clip,
+    div,
+    exp,
+    log,
+    maximum,
+    minimum,
+    mul,
+    neg,
+    pow,
+    sqrt,
+    sub,
+    where,
+)
+from tinytorch.core.ops.losses import bce, cross_entropy, mse
+from tinytorch.core.ops.op import NODES, OPS, Op, op
+from tinytorch.core.ops.products import linear, matmul
+from tinytorch.core.ops.reductions import max, mean, min, sum
+from tinytorch.core.ops.shape import broadcast_to, concatenate, permute, reshape, slice, stack, transpose
+
+__all__ = [
+    "NODES",
+    "OPS",
+    "Op",
+    "abs",
+    "add",
+    "astype",
+    "bce",
+    "broadcast_to",
+    "clip",
+    "concatenate",
+    "cross_entropy",
+    "div",
+    "dropout",
+    "exp",
+    "gelu",
+    "linear",
+    "log",
+    "log_softmax",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mse",
+    "mul",
+    "neg",
+    "op",
+    "permute",
+    "pow",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "slice",
+    "softmax",
+    "sqrt",
+    "stack",
+    "sub",
+    "sum",
+    "tanh",
+    "transpose",
+    "where",
+]

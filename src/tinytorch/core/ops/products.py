@@ -1,0 +1,63 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinytorch.core.ops.op import Array, Value, op
+
+__all__ = ["linear", "matmul"]
+
+
+@op("Matmul")
+def matmul(a: Array, b: Array) -> Value:
+    """The matrix product over the last two axes, the others broadcast; a 1-D operand is a row or a column."""
+    return np.matmul(a, b), (lambda g: _gradient_left(g, a, b), lambda g: _gradient_right(g, a, b))
+
+
+def _gradient_left(g: Array, a: Array, b: Array) -> Array:
+    columns = b[:, None] if b.ndim == 1 else b
+    return np.matmul(_as_matrix(g, a, b), columns.swapaxes(-1, -2))  # (..., n, k)
+
+
+def _gradient_right(g: Array, a: Array, b: Array) -> Array:
+    rows = a[None, :] if a.ndim == 1 else a
+    g = _as_matrix(g, a, b)
+    if b.ndim <= 2:  # one product over all leading axes, instead of one each and their sum
+        found = rows.reshape(-1, rows.shape[-1]).T @ g.reshape(-1, g.shape[-1])  # (k, m)
+        return found.reshape(b.shape)
+    return np.matmul(rows.swapaxes(-1, -2), g)  # (..., k, m)
+
+
+def _as_matrix(g: Array, a: Array, b: Array) -> Array:
+    """Put back the axes that `matmul` drops for 1-D operands."""
+    if b.ndim == 1:
+        g = g[..., None]
+    return g[..., None, :] if a.ndim == 1 else g
+
+
+@op("Linear")
+def linear(x: Array, weight: Array, bias: Array) -> Value:
+    """`x @ weight + bias` in one node.
+
+    Args:
+        x: (..., in).
+        weight: (in, out).
+        bias: (out,).
+    """
+    value = x.dot(weight)  # (..., out); the method is half a microsecond quicker than `@`
+    # On one row, adding a row skips NumPy's broadcasting: another 0.4 µs.
+    row = bias[None] if value.ndim == 2 and len(value) == 1 else bias
+    if value.dtype == bias.dtype:
+        value += row
+    else:
+        value = value + row
+    return value, (lambda g: g.dot(weight.T), lambda g: _weight_gradient(x, g), _summed_rows)
+
+
+def _weight_gradient(x: Array, g: Array) -> Array:
+    return x.reshape(-1, x.shape[-1]).T.dot(g.reshape(-1, g.shape[-1]))  # (in, out)
+
+
+def _summed_rows(g: Array) -> Array:
+    return g.reshape(-1, g.shape[-1]).sum(axis=0)  # (out,)
