@@ -1,1 +1,86 @@
-"""TinyTorch."""
+"""TinyTorch: an ML framework small enough to read, and a benchmark you can believe.
+
+The everyday names are loaded when first used, so that `import tinytorch` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinytorch.core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh
+    from tinytorch.core.autograd import gradcheck, no_grad
+    from tinytorch.core.dataloader import (
+        Compose,
+        DataLoader,
+        Dataset,
+        RandomCrop,
+        RandomHorizontalFlip,
+        TensorDataset,
+    )
+    from tinytorch.core.layers import Dropout, Layer, Linear, Module, Sequential
+    from tinytorch.core.losses import BinaryCrossEntropyLoss, CrossEntropyLoss, MSELoss, log_softmax
+    from tinytorch.core.optimizers import SGD, Adam, AdamW, Optimizer
+    from tinytorch.core.tensor import Tensor
+    from tinytorch.core.training import CosineSchedule, Trainer, clip_grad_norm, manual_seed
+
+__version__ = "0.1.0"
+
+NAMES = {
+    "core.activations": ("GELU", "ReLU", "Sigmoid", "Softmax", "Tanh"),
+    "core.autograd": ("gradcheck", "no_grad"),
+    "core.dataloader": ("Compose", "DataLoader", "Dataset", "RandomCrop", "RandomHorizontalFlip", "TensorDataset"),
+    "core.layers": ("Dropout", "Layer", "Linear", "Module", "Sequential"),
+    "core.losses": ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "MSELoss", "log_softmax"),
+    "core.optimizers": ("SGD", "Adam", "AdamW", "Optimizer"),
+    "core.tensor": ("Tensor",),
+    "core.training": ("CosineSchedule", "Trainer", "clip_grad_norm", "manual_seed"),
+}
+HOMES = {name: f"tinytorch.{module}" for module, names in NAMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604  the names above, and the version
+    "__version__",
+    "Adam",
+    "AdamW",
+    "BinaryCrossEntropyLoss",
+    "Compose",
+    "CosineSchedule",
+    "CrossEntropyLoss",
+    "DataLoader",
+    "Dataset",
+    "Dropout",
+    "GELU",
+    "Layer",
+    "Linear",
+    "MSELoss",
+    "Module",
+    "Optimizer",
+    "RandomCrop",
+    "RandomHorizontalFlip",
+    "ReLU",
+    "SGD",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "Tensor",
+    "TensorDataset",
+    "Trainer",
+    "clip_grad_norm",
+    "gradcheck",
+    "log_softmax",
+    "manual_seed",
+    "no_grad",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load an everyday name from its module and keep it here."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

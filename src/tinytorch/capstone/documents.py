@@ -1,0 +1,146 @@
+"""Documents as JSON knows them: what may stand in one, where it stands, and what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from reprlib import Repr
+from typing import Any
+
+import numpy as np
+
+from tinytorch.errors import explain
+
+__all__ = ["NOTHING", "Problem", "Steps", "plain"]
+
+Steps = tuple[str | int, ...]
+
+DEEPEST = 64
+_SHORT = Repr(maxstring=80, maxother=80, maxdict=3, maxlist=3)
+
+
+class _Nothing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOTHING = _Nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a document; its text is one line in the house's form.
+
+    Attributes:
+        steps: The keys and indices that lead from the document to the value.
+        rule: What the value must be.
+        value: What it is; `NOTHING` if it is not there.
+        remedy: What to do about it.
+    """
+
+    steps: Steps
+    rule: str
+    value: object
+    remedy: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the value stands, from the document's root `$`.
+
+        Example:
+            >>> Problem(("baseline", "metrics", "samples", 3), "a number", "x").path
+            '$.baseline.metrics.samples[3]'
+        """
+        return "$" + "".join(_step(step) for step in self.steps)
+
+    def __str__(self) -> str:
+        what = "the submission" if not self.steps else _step(self.steps[-1]).lstrip(".")
+        if self.steps and isinstance(self.steps[-1], int):
+            what = f"element {self.steps[-1]}"
+        return explain(what, self.rule, _shown(self.value), at=self.path, remedy=self.remedy)
+
+
+def plain(value: object) -> tuple[Any, list[Problem]]:
+    """Copy a document into JSON's types, and list whatever has no place there.
+
+    NumPy's numbers become Python's and tuples become lists. NaN, infinity, and values that JSON cannot hold are problems;
+    none stands in the copy for each.
+
+    Example:
+        >>> plain({"sizes": (1, np.int64(2))})
+        ({'sizes': [1, 2]}, [])
+    """
+    found: list[Problem] = []
+    return _plain(value, (), (), found), found
+
+
+def _plain(value: object, steps: Steps, around: tuple[int, ...], found: list[Problem]) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping | list | tuple):
+        return _plain_inside(value, steps, around, found)
+    problem = _leaf_problem(value, steps)
+    if problem is None:
+        return value
+    found.append(problem)
+    return None
+
+
+def _plain_inside(value: Any, steps: Steps, around: tuple[int, ...], found: list[Problem]) -> Any:
+    if id(value) in around or len(around) >= DEEPEST:
+        found.append(Problem(steps, f"nested at most {DEEPEST} deep, and not hold itself", "more"))
+        return None
+    around = (*around, id(value))
+    if isinstance(value, Mapping):
+        entries = _text_keys(value, steps, found)
+        return {key: _plain(item, (*steps, key), around, found) for key, item in entries}
+    return [_plain(item, (*steps, index), around, found) for index, item in enumerate(value)]
+
+
+def _text_keys(value: Mapping[Any, object], steps: Steps, found: list[Problem]) -> Iterator[tuple[str, object]]:
+    for key, item in value.items():
+        if isinstance(key, str) and _is_unicode(key):
+            yield str(key), item
+        else:
+            found.append(Problem(steps, "an object whose keys are text", f"the key {_shown(key)}"))
+
+
+def _leaf_problem(value: object, steps: Steps) -> Problem | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return None if _is_unicode(value) else Problem(steps, "valid Unicode text", value, "Remove lone surrogates.")
+    if isinstance(value, int | float):
+        if _is_finite(value):
+            return None
+        return Problem(steps, "a finite number", value, "JSON has no NaN and no infinity; measure it again.")
+    remedy = "Use its tolist()." if hasattr(value, "tolist") else "Use numbers, text, booleans, lists and objects."
+    return Problem(steps, "a value that JSON can hold", f"a {type(value).__name__}", remedy)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer too large for a float
+        return False
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if step.isidentifier() else f"[{step!r}]"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and abs(value) > 10**30:
+        return f"an integer of {value.bit_length()} bits"
+    return _SHORT.repr(value)
