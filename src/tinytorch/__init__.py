@@ -37,8 +37,9 @@ NAMES = {
 }
 HOMES = {name: f"tinytorch.{module}" for module, names in NAMES.items() for name in names}
 
-__all__ = [  # noqa: PLE0604  the names above, and the version
-    "__version__",
+__all__ = [
+    "GELU",
+    "SGD",
     "Adam",
     "AdamW",
     "BinaryCrossEntropyLoss",
@@ -48,7 +49,6 @@ __all__ = [  # noqa: PLE0604  the names above, and the version
     "DataLoader",
     "Dataset",
     "Dropout",
-    "GELU",
     "Layer",
     "Linear",
     "MSELoss",
@@ -57,7 +57,6 @@ __all__ = [  # noqa: PLE0604  the names above, and the version
     "RandomCrop",
     "RandomHorizontalFlip",
     "ReLU",
-    "SGD",
     "Sequential",
     "Sigmoid",
     "Softmax",
@@ -65,6 +64,7 @@ __all__ = [  # noqa: PLE0604  the names above, and the version
     "Tensor",
     "TensorDataset",
     "Trainer",
+    "__version__",
     "clip_grad_norm",
     "gradcheck",
     "log_softmax",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from tinytorch.core import ops
 from tinytorch.core.layers import Layer
 from tinytorch.core.tensor import Tensor

@@ -244,5 +244,3 @@ def __getattr__(name: str) -> type[Function]:
         if name in NODES:
             return NODES[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-

@@ -67,15 +67,9 @@ class Layer:
                 seen.add(id(value))
                 yield name, value
 
-    def layers_inside(self) -> Iterator[Layer]:
-        """Give this layer and every layer below it, each once."""
-        found: dict[int, Layer] = {}
-        _collect(self, found)
-        return iter(found.values())
-
     def train(self, mode: bool = True) -> Self:
         """Switch this layer and all below it to training."""
-        for layer in self.layers_inside():
+        for layer in layers_of(self):
             layer.training = mode
         return self
 
@@ -169,6 +163,13 @@ def _walk(name: str, value: Any, *, private: bool) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list | tuple | dict):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _walk(f"{name}.{key}", item, private=private)
+
+
+def layers_of(model: Any) -> list[Layer]:
+    """List every layer in a model, itself included, each once; the model need not be a layer."""
+    found: dict[int, Layer] = {}
+    _collect(model if isinstance(model, Layer) else getattr(model, "__dict__", None), found)
+    return list(found.values())
 
 
 def _collect(value: Any, found: dict[int, Layer]) -> None:
@@ -270,7 +271,9 @@ class Sequential(Layer):
     """
 
     def __init__(self, *layers: Any) -> None:
-        self.layers: list[Any] = list(layers[0]) if len(layers) == 1 and isinstance(layers[0], list | tuple) else list(layers)
+        self.layers: list[Any] = (
+            list(layers[0]) if len(layers) == 1 and isinstance(layers[0], list | tuple) else list(layers)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:

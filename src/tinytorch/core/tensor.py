@@ -211,13 +211,13 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return ops.neg(self)
 
-    def __matmul__(self, other: Tensor) -> Tensor:
+    def __matmul__(self, other: Any) -> Tensor:
         return self.matmul(other)
 
     def __getitem__(self, key: Any) -> Tensor:
         return ops.slice(self, key=_as_key(key))
 
-    def matmul(self, other: Tensor) -> Tensor:
+    def matmul(self, other: Any) -> Tensor:
         """The matrix product over the last two axes, the others broadcast; elementwise with a 0-d operand.
 
         Raises:

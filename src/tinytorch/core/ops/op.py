@@ -83,7 +83,9 @@ class OpNode(Function):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         arity = _arity(self.run) or len(arguments)
         super().__init__(*arguments[:arity])
-        given = [value for value in arguments[arity:] if not isinstance(value, tensor_type)]  # drops the op's own result
+        given = [
+            value for value in arguments[arity:] if not isinstance(value, tensor_type)
+        ]  # drops the op's own result
         names = [p.name for p in inspect.signature(self.run).parameters.values() if p.kind is p.KEYWORD_ONLY]
         options.update(zip(names, given, strict=False))
         self.rules = self.run(*(_array(value) for value in arguments[:arity]), **options)[1]
@@ -91,7 +93,9 @@ class OpNode(Function):
     def apply(self, grad_output: Array) -> tuple[Array | None, ...]:
         if self.rules is None:
             remedy = "Pass retain_graph=True to the first backward, or compute the result again."
-            raise StateError(explain("the graph", "there, and backward frees it", "a graph already used", remedy=remedy))
+            raise StateError(
+                explain("the graph", "there, and backward frees it", "a graph already used", remedy=remedy)
+            )
         return tuple(
             None if rule is None or not _wants_gradient(x) else _fitted(rule(grad_output), x)
             for x, rule in zip(self.saved_tensors, self.rules, strict=True)

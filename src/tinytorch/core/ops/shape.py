@@ -54,7 +54,9 @@ def slice(x: Array, *, key: Any) -> Value:
 def _is_basic(key: Any) -> bool:
     """Say whether a key can name no element twice."""
     parts = key if isinstance(key, tuple) else (key,)
-    return all(part is None or part is Ellipsis or isinstance(part, int | np.integer | builtins.slice) for part in parts)
+    return all(
+        part is None or part is Ellipsis or isinstance(part, int | np.integer | builtins.slice) for part in parts
+    )
 
 
 @op("Concatenate")
