@@ -11,7 +11,7 @@ from tinytorch.core.ops.op import Array, Value, op
 __all__ = ["dropout", "gelu", "log_softmax", "relu", "sigmoid", "softmax", "tanh"]
 
 # `maximum` against a zero of the same kind spares NumPy a conversion: 0.37 instead of 0.67 µs on a small array.
-ZEROS = {np.dtype(kind): np.zeros((), kind) for kind in (np.float16, np.float32, np.float64, np.int64)}
+ZEROS = {kind: np.zeros((), kind) for kind in np.typecodes["AllInteger"] + np.typecodes["Float"]}
 
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBE = 0.044715
@@ -20,7 +20,7 @@ GELU_CUBE = 0.044715
 @op("ReLU")
 def relu(x: Array) -> Value:
     """`max(0, x)`; gradient 0 at 0."""
-    value = np.maximum(x, ZEROS[x.dtype])
+    value = np.maximum(x, ZEROS[x.dtype.char])
     return value, (lambda g: g * (value > 0),)
 
 

@@ -32,6 +32,7 @@ Value = tuple[Any, Rules]  # an array, or the NumPy scalar a reduction gives
 
 Call = Callable[..., "Tensor"]
 new: Callable[..., Any] = object.__new__
+ndarray = np.ndarray  # one look-up less on the path of every op
 tensor_type: type[Any] = object
 
 
@@ -59,7 +60,7 @@ def op(name: str) -> Callable[[Callable[..., Value]], Call]:
 
     def register(run: Callable[..., Value]) -> Call:
         node = type(f"{name}Backward", (OpNode,), {"run": staticmethod(run), "__doc__": run.__doc__})
-        call = _CALLS.get(_arity(run), _nary)(run, node)
+        call = _wrapper(run)(run, node)
         update_wrapper(call, run)
         OPS[run.__name__] = Op(run, call, node)
         NODES[node.__name__] = node
@@ -86,8 +87,7 @@ class OpNode(Function):
         given = [
             value for value in arguments[arity:] if not isinstance(value, tensor_type)
         ]  # drops the op's own result
-        names = [p.name for p in inspect.signature(self.run).parameters.values() if p.kind is p.KEYWORD_ONLY]
-        options.update(zip(names, given, strict=False))
+        options.update(zip(_option_names(self.run), given, strict=False))
         self.rules = self.run(*(_array(value) for value in arguments[:arity]), **options)[1]
 
     def apply(self, grad_output: Array) -> tuple[Array | None, ...]:
@@ -137,8 +137,12 @@ def _arity(run: Callable[..., Value]) -> int | None:
     return None if variadic else kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-# One wrapper for any number of inputs would do. The first three are written out because they are on the path of every
-# small model's latency: without them the forward pass of a 10-20-3 network takes a seventh longer.
+def _option_names(run: Callable[..., Value]) -> list[str]:
+    return [p.name for p in inspect.signature(run).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+# One wrapper for any number of inputs would do. Two are written out because they are on the path of every small
+# model's latency: without them the forward pass of a 10-20-3 network takes a seventh longer.
 
 
 def _unary(run: Callable[..., Value], node: type[OpNode]) -> Call:
@@ -146,11 +150,11 @@ def _unary(run: Callable[..., Value], node: type[OpNode]) -> Call:
         if type(x) is not tensor_type:
             x = x if isinstance(x, tensor_type) else tensor_type(x)
         try:
-            value, rules = run(x.data, **options)
+            value, rules = run(x.data, **options) if options else run(x.data)
         except ValueError as error:
             raise _explained(error, run, (x,)) from error
         out = new(tensor_type)
-        out.data = value if type(value) is np.ndarray else np.asarray(value)
+        out.data = value if type(value) is ndarray else np.asarray(value)
         if x.requires_grad and mode.recording:
             _attach(out, node, (x,), rules)
         return out
@@ -159,15 +163,15 @@ def _unary(run: Callable[..., Value], node: type[OpNode]) -> Call:
 
 
 def _ternary(run: Callable[..., Value], node: type[OpNode]) -> Call:
-    def call(x: Any, y: Any, z: Any, **options: Any) -> Tensor:
+    def call(x: Any, y: Any, z: Any) -> Tensor:
         if not type(x) is type(y) is type(z) is tensor_type:
             x, y, z = _operands((x, y, z))
         try:
-            value, rules = run(x.data, y.data, z.data, **options)
+            value, rules = run(x.data, y.data, z.data)
         except ValueError as error:
             raise _explained(error, run, (x, y, z)) from error
         out = new(tensor_type)
-        out.data = value if type(value) is np.ndarray else np.asarray(value)
+        out.data = value if type(value) is ndarray else np.asarray(value)
         if mode.recording and (x.requires_grad or y.requires_grad or z.requires_grad):
             _attach(out, node, (x, y, z), rules)
         return out
@@ -183,7 +187,7 @@ def _nary(run: Callable[..., Value], node: type[OpNode]) -> Call:
         except ValueError as error:
             raise _explained(error, run, operands) from error
         out = new(tensor_type)
-        out.data = value if type(value) is np.ndarray else np.asarray(value)
+        out.data = value if type(value) is ndarray else np.asarray(value)
         if mode.recording and any(x.requires_grad for x in operands):
             _attach(out, node, operands, rules)
         return out
@@ -220,7 +224,10 @@ def _explained(error: ValueError, run: Callable[..., Value], inputs: tuple[Any, 
     return ShapeError(explain(f"the input of {run.__name__}", "of shapes that fit", shapes, remedy=f"{error}."))
 
 
-_CALLS: dict[int | None, Callable[[Callable[..., Value], type[OpNode]], Call]] = {1: _unary, 3: _ternary}
+def _wrapper(run: Callable[..., Value]) -> Callable[[Callable[..., Value], type[OpNode]], Call]:
+    if _arity(run) == 1:
+        return _unary
+    return _ternary if _arity(run) == 3 and not _option_names(run) else _nary
 
 
 def _attach(out: Tensor, kind: type[OpNode], inputs: tuple[Any, ...], rules: Rules) -> None:

@@ -47,11 +47,7 @@ def linear(x: Array, weight: Array, bias: Array) -> Value:
     """
     value = x.dot(weight)  # (..., out); the method is half a microsecond quicker than `@`
     # On one row, adding a row skips NumPy's broadcasting: another 0.4 µs.
-    row = bias[None] if value.ndim == 2 and len(value) == 1 else bias
-    if value.dtype == bias.dtype:
-        value += row
-    else:
-        value = value + row
+    value += bias[None] if value.ndim == 2 and len(value) == 1 else bias
     return value, (lambda g: g.dot(weight.T), lambda g: _weight_gradient(x, g), _summed_rows)
 
 
