@@ -1,0 +1,27 @@
+"""What the documents list is what there is."""
+
+import json
+import re
+from pathlib import Path
+
+from tinytorch.capstone.structure import SCHEMA_FILE
+
+PAGE = (Path(__file__).resolve().parent.parent / "docs" / "submission-format.md").read_text(encoding="utf-8")
+SCHEMA = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+
+
+def listed(heading):
+    """Name what stands in the first column of the table under a heading."""
+    table = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_every_field_of_the_record_is_documented():
+    """The page and the schema name the same fields."""
+    assert listed("The record") == set(SCHEMA["properties"])
+
+
+def test_every_metric_is_documented():
+    """The page and the schema name the same metrics."""
+    assert listed("The metrics") == set(SCHEMA["$defs"]["metrics"]["properties"])
