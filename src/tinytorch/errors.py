@@ -11,6 +11,8 @@ TinyTorchError
 Every message has one form, made by `explain`: what must be rule; got value — at path. Remedy.
 """
 
+from collections.abc import Iterable
+
 __all__ = [
     "DTypeError",
     "DataError",
@@ -51,7 +53,14 @@ class SubmissionError(TinyTorchError, AssertionError, ValueError):
     """A submission breaks its rules.
 
     It is an `AssertionError` and a `ValueError`, because code already catches either.
+
+    Attributes:
+        problems: Everything that is wrong, each with its path, value, rule and remedy.
     """
+
+    def __init__(self, message: str = "", problems: Iterable[object] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 LONGEST = 200

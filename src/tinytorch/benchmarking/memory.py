@@ -19,18 +19,23 @@ PASSES = 5
 
 
 def stored_bytes(model: object) -> int:
-    """Add up the bytes of the model's parameters and buffers, as stored; an array that is shared counts once.
+    """Add up the bytes of the model's parameters and other state, as stored; an array that is shared counts once.
 
     Returns:
         Bytes; 0 for a model that shows no arrays.
     """
-    arrays = [*_parameters(model), *_buffers(model)]
-    return sum(array.nbytes for array in _distinct(arrays))
+    return sum(array.nbytes for array in _distinct([*_parameters(model), *_state(model)]))
 
 
 def count_elements(model: object) -> int:
-    """Count the numbers in the model's parameters, without its buffers; an array that is shared counts once."""
-    return sum(math.prod(array.shape) for array in _distinct(_parameters(model)))
+    """Count the numbers in the model's parameters; an array that is shared counts once.
+
+    Of a model without parameters, such as a frozen one, the other state is counted.
+
+    Returns:
+        Elements; 0 for a model that shows no arrays.
+    """
+    return sum(math.prod(array.shape) for array in _distinct(_parameters(model) or _state(model)))
 
 
 def inference_peak_bytes(call: Callable[[], object]) -> int:
@@ -44,7 +49,7 @@ def inference_peak_bytes(call: Callable[[], object]) -> int:
     """
     call()
     with _tracing():
-        return median_low(_peak(call) for _ in range(PASSES))
+        return median_low([_peak(call) for _ in range(PASSES)])
 
 
 def _peak(call: Callable[[], object]) -> int:
@@ -72,21 +77,30 @@ def _parameters(model: object) -> list[Any]:
         return [_array(value) for _, value in named()]
     if callable(listed := getattr(model, "parameters", None)):
         return [_array(value) for value in listed()]
-    if callable(state := getattr(model, "state_dict", None)):
-        return [_array(value) for value in state().values()]
     if isinstance(layers := getattr(model, "layers", None), list | tuple):
         return [array for layer in layers for array in _parameters(layer)]
     own = (getattr(model, name, None) for name in ("weight", "bias"))
     return [_array(value) for value in own if value is not None]
 
 
-def _buffers(model: object) -> list[Any]:
-    """List what `state_dict` has and `named_parameters` has not; a copy in there must not count twice."""
-    state, named = getattr(model, "state_dict", None), getattr(model, "named_parameters", None)
-    if not callable(state) or not callable(named):
-        return []
-    names = {name for name, _ in named()}
-    return [_array(value) for name, value in state().items() if name not in names]
+def _state(model: object) -> list[Any]:
+    state = getattr(model, "state_dict", None)
+    return [_array(_live(model, name, value)) for name, value in state().items()] if callable(state) else []
+
+
+def _live(model: object, name: str, copy: object) -> object:
+    """Follow a name such as `layers.0.weight` to what it names: a copy would hide that an array is shared."""
+    found: Any = model
+    for step in name.split("."):
+        try:
+            found = found[int(step)] if isinstance(found, list | tuple) else _entry(found, step)
+        except (AttributeError, LookupError):
+            return copy
+    return found
+
+
+def _entry(owner: Any, name: str) -> Any:
+    return owner[name] if isinstance(owner, dict) else getattr(owner, name)
 
 
 def _array(value: Any) -> Any:

@@ -17,7 +17,8 @@ __all__ = ["NOTHING", "Problem", "Steps", "plain"]
 Steps = tuple[str | int, ...]
 
 DEEPEST = 64
-_SHORT = Repr(maxstring=80, maxother=80, maxdict=3, maxlist=3)
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
 
 
 class _Nothing:
@@ -64,8 +65,8 @@ class Problem:
 def plain(value: object) -> tuple[Any, list[Problem]]:
     """Copy a document into JSON's types, and list whatever has no place there.
 
-    NumPy's numbers become Python's and tuples become lists. NaN, infinity, and values that JSON cannot hold are problems;
-    none stands in the copy for each.
+    NumPy's numbers become Python's and tuples become lists. NaN, infinity, and values that JSON cannot hold are
+    problems; none stands in the copy for each.
 
     Example:
         >>> plain({"sizes": (1, np.int64(2))})

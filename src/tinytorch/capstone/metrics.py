@@ -1,7 +1,7 @@
 """The metrics of a report, by where they come from: what was measured, and what follows from it.
 
-Each derivation is one function. The report calls it to fill itself, the validator calls it again to find out whether the
-numbers in a file still follow from the raw ones beside them.
+Each derivation is one function. The report calls it to fill itself, the validator calls it again to find out whether
+the numbers in a file still follow from the raw ones beside them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ from typing import Any
 
 from tinytorch.benchmarking.statistics import Samples, mean, percentile, sample_std, throughput, wilson
 
-__all__ = ["BYTES_PER_MB", "CORE", "DERIVATIONS", "ORDERED", "Derivation", "derived", "improvements"]
+__all__ = [
+    "BYTES_PER_MB",
+    "CORE",
+    "DERIVATIONS",
+    "IMPROVEMENTS",
+    "ORDERED",
+    "Derivation",
+    "Improvement",
+    "derived",
+    "improvements",
+]
 
 Metrics = Mapping[str, Any]
 
@@ -42,6 +52,21 @@ class Derivation:
     derive: Callable[..., dict[str, float | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Improvement:
+    """One way to compare two models.
+
+    Attributes:
+        name: What a submission calls it.
+        source: The metric it compares.
+        compare: Takes the baseline's value and the optimized model's.
+    """
+
+    name: str
+    source: str
+    compare: Callable[[float, float], float]
+
+
 def derived(metrics: Metrics) -> dict[str, float | None]:
     """Compute every metric that follows from the raw ones in `metrics`."""
     found: dict[str, float | None] = {}
@@ -52,7 +77,7 @@ def derived(metrics: Metrics) -> dict[str, float | None]:
 
 
 def improvements(baseline: Metrics, optimized: Metrics) -> dict[str, float]:
-    """Compare two models: ratios of baseline to optimized, and the accuracy gained.
+    """Compare two models, in whatever metrics both have: ratios of baseline to optimized, and the accuracy gained.
 
     Example:
         >>> before = {"latency_ms_mean": 2.0, "model_size_mb": 1.0, "accuracy": 0.5}
@@ -60,9 +85,9 @@ def improvements(baseline: Metrics, optimized: Metrics) -> dict[str, float]:
         {'speedup': 2.0, 'compression_ratio': 1.0, 'accuracy_delta': 0.0}
     """
     return {
-        "speedup": baseline["latency_ms_mean"] / optimized["latency_ms_mean"],
-        "compression_ratio": baseline["model_size_mb"] / optimized["model_size_mb"],
-        "accuracy_delta": optimized["accuracy"] - baseline["accuracy"],
+        improvement.name: improvement.compare(baseline[improvement.source], optimized[improvement.source])
+        for improvement in IMPROVEMENTS
+        if improvement.source in baseline and improvement.source in optimized
     }
 
 
@@ -90,6 +115,8 @@ def _percentile(times: Sequence[float], percent: int) -> dict[str, float | None]
 
 
 def _accuracy(correct: int, total: int) -> dict[str, float | None]:
+    if correct > total:  # only a file can say so, and the validator has a rule for it
+        return {}
     estimate = wilson(int(correct), int(total))
     return {"accuracy": estimate.value, "accuracy_low": estimate.low, "accuracy_high": estimate.high}
 
@@ -107,4 +134,10 @@ DERIVATIONS = (
     Derivation(("correct_count", "test_count"), _accuracy),
     Derivation(("latency_samples_ns",), _latency),
     Derivation(("batch_samples_ns", "batch_size"), _batches),
+)
+
+IMPROVEMENTS = (
+    Improvement("speedup", "latency_ms_mean", lambda before, after: before / after),
+    Improvement("compression_ratio", "model_size_mb", lambda before, after: before / after),
+    Improvement("accuracy_delta", "accuracy", lambda before, after: after - before),
 )

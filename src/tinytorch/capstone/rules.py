@@ -1,0 +1,151 @@
+"""The rules between the fields of a submission, which no schema can say.
+
+A rule takes a submission whose unsound values have been left out, and yields a problem for each value that contradicts
+another. Numbers beside raw samples must follow from them exactly; numbers that a person wrote may be rounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from tinytorch.capstone.documents import Problem, Steps
+from tinytorch.capstone.metrics import IMPROVEMENTS, ORDERED, Improvement, derived, improvements
+
+__all__ = ["RULES", "Rule"]
+
+Object = dict[str, Any]
+Rule = Callable[[Object], Iterator[Problem]]
+
+EXACT = 1e-6  # relative: far more than the last bits in which two machines may differ
+ROUNDED = 0.01  # relative: the most that the rounding of numbers written by hand may explain
+ROUNDED_DELTA = 0.0005  # absolute: the same for a difference of ratios, half a tenth of a point
+LAST_BITS = 1e-9
+
+
+def check_timestamp(submission: Object) -> Iterator[Problem]:
+    """Refuse the 30th of February: the schema's pattern knows digits, not calendars."""
+    try:
+        datetime.fromisoformat(submission.get("timestamp", "2000-01-01T00:00"))
+    except ValueError:
+        rule, remedy = "a date and time that the calendar has", "Write it as 2026-01-31T12:00:00+00:00."
+        yield Problem(("timestamp",), rule, submission["timestamp"], remedy)
+
+
+def check_counts(submission: Object) -> Iterator[Problem]:
+    """Refuse more right answers than there were questions."""
+    for steps, metrics in _models(submission):
+        correct, total = metrics.get("correct_count", 0), metrics.get("test_count", math.inf)
+        if correct > total:
+            yield Problem((*steps, "correct_count"), f"at most test_count, {total}", correct, "Count again.")
+
+
+def check_derived(submission: Object) -> Iterator[Problem]:
+    """Compute again what follows from raw numbers, and compare."""
+    for steps, metrics in _models(submission):
+        for name, expected in derived(metrics).items():
+            if name in metrics and not _follows(metrics[name], expected, _slack(metrics, name)):
+                yield _contradiction((*steps, name), metrics[name], expected)
+
+
+def check_throughput(submission: Object) -> Iterator[Problem]:
+    """Hold the throughput to the mean latency, where there are no samples to compute both from."""
+    name, source = "throughput_samples_per_sec", "latency_ms_mean"
+    for steps, metrics in _models(submission):
+        if name in metrics and source in metrics:
+            expected = 1000 / metrics[source]
+            if not _follows(metrics[name], expected, _slack(metrics, name, source)):
+                yield _contradiction((*steps, name), metrics[name], expected)
+
+
+def check_order(submission: Object) -> Iterator[Problem]:
+    """Refuse a p90 below the p50, and a mean outside of the extremes."""
+    for steps, metrics in _models(submission):
+        for names in (ORDERED, ("latency_ms_min", "latency_ms_mean", "latency_ms_max")):
+            there = [name for name in names if metrics.get(name) is not None]
+            for lower, upper in pairwise(there):
+                if metrics[lower] > metrics[upper] * (1 + EXACT):
+                    rule = f"at least {lower}, {metrics[lower]!r}"
+                    yield Problem((*steps, upper), rule, metrics[upper], "Compute both from the same samples.")
+
+
+def check_improvements(submission: Object) -> Iterator[Problem]:
+    """Compute the improvements again from the two models' metrics."""
+    claimed = submission.get("improvements", {})
+    models = dict(_models(submission))
+    baseline, optimized = (models.get((part, "metrics"), {}) for part in ("baseline", "optimized"))
+    expected = improvements(baseline, optimized)
+    for improvement in IMPROVEMENTS:
+        name = improvement.name
+        if name in claimed and name in expected:
+            slack = _claim_slack(improvement, claimed[name], baseline, optimized)
+            if not _is_near(claimed[name], expected[name], slack):
+                yield _contradiction(("improvements", name), claimed[name], expected[name])
+
+
+RULES: tuple[Rule, ...] = (
+    check_timestamp,
+    check_counts,
+    check_derived,
+    check_throughput,
+    check_order,
+    check_improvements,
+)
+
+
+def _models(submission: Object) -> Iterator[tuple[Steps, Object]]:
+    for part in ("baseline", "optimized"):
+        if "metrics" in submission.get(part, {}):
+            yield (part, "metrics"), submission[part]["metrics"]
+
+
+def _claim_slack(improvement: Improvement, claimed: float, baseline: Object, optimized: Object) -> float:
+    """Say how far, absolutely, rounding by hand may have moved an improvement."""
+    source, measured = improvement.source, _is_measured(baseline) and _is_measured(optimized)
+    half = 0.0 if measured else _half_unit(claimed)
+    if source == "accuracy":
+        return min(half, ROUNDED_DELTA) + LAST_BITS
+    relative = half / claimed + _slack(baseline, source) + _slack(optimized, source)
+    return claimed * min(relative, EXACT if measured else ROUNDED)
+
+
+def _follows(given: float | None, expected: float | None, slack: float) -> bool:
+    if given is None or expected is None:
+        return given is expected
+    return _is_near(given, expected, slack * abs(expected) + LAST_BITS * EXACT)
+
+
+def _is_near(given: float, expected: float, distance: float) -> bool:
+    return math.isfinite(expected) and abs(given - expected) <= distance  # infinity would be near to infinity
+
+
+def _slack(metrics: Object, *names: str) -> float:
+    """Say how far, relatively, rounding may have moved what is computed from these metrics."""
+    if _is_measured(metrics):
+        return EXACT
+    halves = [_half_unit(metrics[name]) / abs(metrics[name]) for name in names if metrics[name]]
+    return max(EXACT, min(sum(halves), ROUNDED))
+
+
+def _is_measured(metrics: Object) -> bool:
+    return "latency_samples_ns" in metrics
+
+
+def _half_unit(number: float) -> float:
+    """Give half of the last written decimal: 0.005 for 0.25.
+
+    Example:
+        >>> _half_unit(0.25), _half_unit(3)
+        (0.005, 0.5)
+    """
+    exponent = Decimal(repr(number)).as_tuple().exponent
+    return 0.5 * 10.0 ** int(exponent)
+
+
+def _contradiction(steps: Steps, given: object, expected: float | None) -> Problem:
+    rule = f"{'null' if expected is None else repr(expected)}, which follows from the other metrics"
+    return Problem(steps, rule, given, "Let the report compute it.")

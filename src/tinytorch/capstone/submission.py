@@ -1,0 +1,150 @@
+"""The record others can check: made from reports, saved whole, loaded with suspicion."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from tinytorch.benchmarking.clock import utc_now
+from tinytorch.capstone.metrics import IMPROVEMENTS, improvements
+from tinytorch.capstone.validation import sound_copy
+from tinytorch.errors import DataError, RangeError, StateError, explain
+from tinytorch.files import write_atomically
+
+__all__ = ["generate_submission", "load_submission", "save_submission"]
+
+SCHEMA_VERSION = 1
+# A text in JSON holds no line break, so this is never found inside one.
+NUMBERS_OVER_LINES = re.compile(r"\[\n([-+\d.eE,\s]*)\]")
+
+
+class Report(Protocol):
+    """What a submission needs of a report; `BenchmarkReport` has it, and so may a class of the user's own."""
+
+    model_name: str
+    metrics: dict[str, Any]
+    system_info: dict[str, Any]
+
+
+def generate_submission(
+    baseline_report: Report,
+    optimized_report: Report | None = None,
+    student_name: str | None = None,
+    techniques_applied: list[str] | None = None,
+) -> dict[str, Any]:
+    """Make a submission of one report, or of two and the improvement from the first to the second.
+
+    The improvements are computed here, from the reports' metrics. `techniques_applied` belongs to the optimized model
+    and is left out without one. The submission is not judged yet: `save_submission` does that.
+
+    Raises:
+        StateError: If a report has no metrics yet.
+        RangeError: If a metric that improvements need is missing, or is not a finite number, or is 0 where it divides.
+    """
+    submission = {
+        "schema_version": SCHEMA_VERSION,
+        "tinytorch_version": version("tinytorch"),
+        "submission_type": "capstone_benchmark",
+        "timestamp": utc_now(),
+        "system_info": deepcopy(baseline_report.system_info),
+        "baseline": _part(baseline_report),
+    }
+    if student_name:
+        submission["student_name"] = student_name
+    if optimized_report is not None:
+        submission["optimized"] = _part(optimized_report) | {"techniques_applied": list(techniques_applied or [])}
+        submission["improvements"] = _improvements(baseline_report, optimized_report)
+    return submission
+
+
+def save_submission(submission: Mapping[str, Any], filepath: str | os.PathLike[str] = "submission.json") -> str:
+    """Validate a submission, then write it whole or not at all.
+
+    Returns:
+        The path given, as text.
+
+    Raises:
+        SubmissionError: If the submission is not valid; no file is then written.
+        DataError: If the file cannot be written.
+    """
+    text = json.dumps(sound_copy(submission), indent=2, ensure_ascii=False, allow_nan=False)
+    # A thousand samples on a thousand lines would bury the rest.
+    compact = NUMBERS_OVER_LINES.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
+    write_atomically(filepath, f"{compact}\n".encode())
+    return os.fspath(filepath)
+
+
+def load_submission(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a submission; whether its content is valid is for `validation.problems` to say.
+
+    Raises:
+        DataError: If the file cannot be read, or is not UTF-8, not JSON, not one object; if it has NaN or infinity,
+            the same key twice in an object, or is nested too deep to read.
+    """
+    text = _text(path)
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+    except RecursionError as error:
+        raise DataError(explain("the file", "nested less deep", "too many brackets", at=os.fspath(path))) from error
+    except ValueError as error:  # JSON's own complaints, and those of the two hooks
+        raise DataError(explain("the file", "JSON", str(error), at=os.fspath(path))) from error
+    if not isinstance(document, dict):
+        raise DataError(explain("the file", "one JSON object", f"a {type(document).__name__}", at=os.fspath(path)))
+    return document
+
+
+def _part(report: Report) -> dict[str, Any]:
+    if not report.metrics:
+        remedy = "Call benchmark_model first, or fill in metrics."
+        raise StateError(explain(f"the report {report.model_name!r}", "filled", "no metrics", remedy=remedy))
+    return {"model_name": report.model_name, "metrics": deepcopy(report.metrics)}
+
+
+def _improvements(baseline: Report, optimized: Report) -> dict[str, float]:
+    for improvement in IMPROVEMENTS:
+        _require_number(baseline.metrics, improvement.source, at="baseline")
+        _require_number(optimized.metrics, improvement.source, at="optimized")
+        if improvement.source != "accuracy" and optimized.metrics[improvement.source] == 0:
+            place = f"$.optimized.metrics.{improvement.source}"
+            raise RangeError(explain(improvement.source, "above 0, as a ratio divides by it", 0, at=place))
+    return improvements(baseline.metrics, optimized.metrics)
+
+
+def _require_number(metrics: Mapping[str, Any], name: str, *, at: str) -> None:
+    value = metrics.get(name)
+    try:
+        is_number = not isinstance(value, bool) and math.isfinite(value)  # type: ignore[arg-type]
+    except TypeError:
+        is_number = False
+    if not is_number:
+        got = "nothing" if value is None else repr(value)
+        raise RangeError(explain(name, "a finite number", got, at=f"$.{at}.metrics.{name}"))
+
+
+def _text(path: str | os.PathLike[str]) -> str:
+    try:
+        return Path(path).read_bytes().decode("utf-8-sig")  # some editors mark the beginning
+    except OSError as error:
+        raise DataError(explain("the file", "readable", error.strerror, at=os.fspath(path))) from error
+    except UnicodeDecodeError as error:
+        raise DataError(explain("the file", "UTF-8 text", f"{error.reason}", at=os.fspath(path))) from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise DataError(f"{name} is no number that JSON knows")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"the key {twice!r} stands twice in one object")
+    return made
