@@ -111,7 +111,7 @@ def percentile(values: Sequence[float], percent: float) -> Estimate:
     if low < 1 or high > len(ordered):
         bound = _quantile_rank(alpha, len(ordered), percent)
         return Estimate(None, ordered[bound - 1] if bound else None, None)
-    rank = math.ceil(len(ordered) * Fraction(str(percent)) / 100)  # floats would make a 298 of 300 * 0.99
+    rank = math.ceil(len(ordered) * Fraction(str(percent)) / 100)  # in floats, 100 * 0.07 is above 7
     return Estimate(ordered[rank - 1], ordered[low - 1], ordered[high - 1])
 
 

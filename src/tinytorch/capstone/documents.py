@@ -12,7 +12,7 @@ import numpy as np
 
 from tinytorch.errors import explain
 
-__all__ = ["NOTHING", "Problem", "Steps", "plain"]
+__all__ = ["NOTHING", "Problem", "Steps", "Told", "plain"]
 
 Steps = tuple[str | int, ...]
 
@@ -21,12 +21,17 @@ _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
 
-class _Nothing:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Words that stand for a value which cannot be shown."""
+
+    words: str
+
     def __repr__(self) -> str:
-        return "nothing"
+        return self.words
 
 
-NOTHING = _Nothing()
+NOTHING = Told("nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def _plain(value: object, steps: Steps, around: tuple[int, ...], found: list[Pro
 
 def _plain_inside(value: Any, steps: Steps, around: tuple[int, ...], found: list[Problem]) -> Any:
     if id(value) in around or len(around) >= DEEPEST:
-        found.append(Problem(steps, f"nested at most {DEEPEST} deep, and not hold itself", "more"))
+        found.append(Problem(steps, f"nested at most {DEEPEST} deep, and not hold itself", Told("more")))
         return None
     around = (*around, id(value))
     if isinstance(value, Mapping):
@@ -104,7 +109,7 @@ def _text_keys(value: Mapping[Any, object], steps: Steps, found: list[Problem]) 
         if isinstance(key, str) and _is_unicode(key):
             yield str(key), item
         else:
-            found.append(Problem(steps, "an object whose keys are text", f"the key {_shown(key)}"))
+            found.append(Problem(steps, "an object whose keys are text", Told(f"the key {_shown(key)}")))
 
 
 def _leaf_problem(value: object, steps: Steps) -> Problem | None:
@@ -117,7 +122,7 @@ def _leaf_problem(value: object, steps: Steps) -> Problem | None:
             return None
         return Problem(steps, "a finite number", value, "JSON has no NaN and no infinity; measure it again.")
     remedy = "Use its tolist()." if hasattr(value, "tolist") else "Use numbers, text, booleans, lists and objects."
-    return Problem(steps, "a value that JSON can hold", f"a {type(value).__name__}", remedy)
+    return Problem(steps, "a value that JSON can hold", Told(f"a {type(value).__name__}"), remedy)
 
 
 def _is_finite(value: float) -> bool:

@@ -72,7 +72,7 @@ def rate(per_second: float | None) -> str:
 
     Example:
         >>> rate(181234.5)
-        '181,235 /s'
+        '181,234 /s'
     """
     return MISSING if per_second is None else f"{per_second:,.0f} /s"
 
