@@ -32,7 +32,8 @@ SUBMISSION = {
 OPTIMIZED = {
     "optimized": {
         "model_name": "small",
-        "metrics": METRICS | {"latency_ms_mean": 0.01, "model_size_mb": 0.0183295, "throughput_samples_per_sec": 100000.0},
+        "metrics": METRICS
+        | {"latency_ms_mean": 0.01, "model_size_mb": 0.0183295, "throughput_samples_per_sec": 100000.0},
         "techniques_applied": [],
     },
     "improvements": {"speedup": 2.0, "compression_ratio": 2.0, "accuracy_delta": 0.0},
@@ -87,7 +88,9 @@ def test_a_number_out_of_range_is_wrong_usage(value, capsys):
 
 def test_a_folder_that_does_not_exist_is_found_before_the_work(tmp_path, capsys):
     """Nobody waits for a training run whose result cannot be written."""
-    assert "must be in a folder that exists" in usage_error(["run", "--output", str(tmp_path / "no" / "s.json")], capsys)
+    assert "must be in a folder that exists" in usage_error(
+        ["run", "--output", str(tmp_path / "no" / "s.json")], capsys
+    )
 
 
 def test_a_folder_as_output_is_refused_before_the_work(tmp_path, capsys):

@@ -29,10 +29,10 @@ __all__ = [
 
 PIXELS, CLASSES = 64, 10
 BATCH_SIZE = 16
-DROPOUT = 0.3  # the best of seven recipes on seeds 100 to 119: none of those twenty fell below 97 %
+DROPOUT = 0.3  # of seven recipes tried on seeds 100 to 119, this is one of four that never fell below 97 %
 LEARNING_RATE = 0.005
 KEEP_RATIO = 0.5
-EPOCHS_A_TUNING_EPOCH = 4  # a quarter of the training is enough to win back what the removed units knew
+EPOCHS_A_TUNING_EPOCH = 4  # tuned for a quarter of the training: 0.14 points lost on average over seeds 0 to 9
 
 TOGETHER = (
     "Both models were timed in turns in one process, one sample at a time: the ratio of their latencies is worth more "
@@ -181,7 +181,7 @@ def _train(model: Sequential, data: Digits, settings: WorkflowSettings, epochs: 
     schedule = CosineSchedule(LEARNING_RATE, LEARNING_RATE / 100, epochs)
     trainer = Trainer(model, Adam(model.parameters(), lr=LEARNING_RATE), CrossEntropyLoss(), schedule)
     samples = TensorDataset(Tensor(data.train_images), Tensor(data.train_labels))
-    loader: Any = DataLoader(samples, BATCH_SIZE, shuffle=True, seed=settings.seed)
+    loader = DataLoader(samples, BATCH_SIZE, shuffle=True, seed=settings.seed)
     tell(0, epochs, "")
     for epoch in range(1, epochs + 1):
         tell(epoch, epochs, f"loss {trainer.train_epoch(loader):.4f}")
@@ -198,7 +198,8 @@ def _optimized(baseline: Sequential, data: Digits, settings: WorkflowSettings, t
         return _Optimized(None, (), f"There is no optimized model: tinytorch.perf could not be used ({reason}).")
     epochs = -(-settings.epochs // EPOCHS_A_TUNING_EPOCH)
     _train(model, data, settings, epochs, _stage("fine-tuning the smaller model", tell))
-    note = f"After half of its hidden units were removed, the optimized model was trained for {epochs} more epochs."
+    more = "1 more epoch" if epochs == 1 else f"{epochs} more epochs"
+    note = f"After half of its hidden units were removed, the optimized model was trained for {more}."
     return _Optimized(model, (PRUNE_UNITS,), note)
 
 

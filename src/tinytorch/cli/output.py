@@ -114,4 +114,3 @@ def _scaled(value: float | None, units: list[tuple[float, float, str]]) -> str:
         return MISSING
     _, factor, unit = next(row for row in units if value >= row[0])
     return f"{value * factor:.3g} {unit}"
-

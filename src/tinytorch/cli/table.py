@@ -45,6 +45,8 @@ class Row:
     def difference(self, baseline: Metrics, optimized: Metrics) -> str:
         """Write how the optimized value compares with the baseline's."""
         before, after = baseline.get(self.name), optimized.get(self.name)
+        if before is None or after is None:
+            return ""
         if self.name == "accuracy":
             return f"{100 * (after - before):+.2f} points"
         if self.change is None or not before or not after:

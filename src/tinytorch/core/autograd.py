@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytorch.errors import DTypeError, RangeError, explain
+from tinytorch.errors import DTypeError, RangeError, StateError, explain
 
 if TYPE_CHECKING:
     from tinytorch.core.tensor import Tensor
@@ -66,7 +66,7 @@ def is_recording() -> bool:
     return mode.recording
 
 
-def enable_autograd(*, quiet: bool = False) -> None:
+def enable_autograd(quiet: bool = False) -> None:
     """Do nothing: gradients are always there. It stands for code written when they had to be switched on."""
     del quiet
 
@@ -119,6 +119,8 @@ def backward(root: Function, gradient: Array, *, retain_graph: bool = False) -> 
     youngest = [-root.order]
     while youngest:
         node, gradient = pending.pop(-heappop(youngest))
+        if not node.saved_tensors:
+            raise used_graph()
         for tensor, part in zip(node.saved_tensors, node.apply(gradient), strict=False):
             if part is None or not getattr(tensor, "requires_grad", False):
                 continue
@@ -136,11 +138,17 @@ def backward(root: Function, gradient: Array, *, retain_graph: bool = False) -> 
 
 def _accumulate(leaf: Tensor, part: Array, incoming: Array) -> None:
     if leaf.grad is not None:
-        leaf.grad = as_array(leaf.grad) + part
+        leaf.grad = np.asarray(as_array(leaf.grad) + part)  # a sum of two arrays of shape () is none
     elif part is incoming or part.base is not None:  # someone else's memory: a leaf owns its gradient
         leaf.grad = part.copy()
     else:
-        leaf.grad = part
+        leaf.grad = np.asarray(part)
+
+
+def used_graph() -> StateError:
+    """Say that the graph was freed."""
+    remedy = "Pass retain_graph=True to the first backward, or compute the result again."
+    return StateError(explain("the graph", "there, and backward frees it", "a graph already used", remedy=remedy))
 
 
 def as_array(value: Any) -> Array:
@@ -216,11 +224,13 @@ def _numeric(value: Callable[[], float], array: Array, step: float) -> Array:
     with no_grad():
         for index in np.ndindex(array.shape):
             kept = array[index]
-            array[index] = kept + step
-            above = value()
-            array[index] = kept - step
-            slope[index] = (above - value()) / (2 * step)
-            array[index] = kept
+            try:
+                array[index] = kept + step
+                above = value()
+                array[index] = kept - step
+                slope[index] = (above - value()) / (2 * step)
+            finally:
+                array[index] = kept
     return slope
 
 

@@ -159,7 +159,7 @@ class Tensor:
             return
         seed = self._seed(gradient)
         if self._grad_fn is None:
-            self.grad = seed if self.grad is None else as_array(self.grad) + seed
+            self.grad = seed if self.grad is None else np.asarray(as_array(self.grad) + seed)
         else:
             backward(self._grad_fn, seed, retain_graph=retain_graph)
 
@@ -234,8 +234,8 @@ class Tensor:
         return ops.reshape(self, shape=shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
 
     def flatten(self) -> Tensor:
-        """Give all elements, in order, along one axis."""
-        return ops.reshape(self, shape=(-1,))
+        """Give a copy of all elements, in order, along one axis."""
+        return ops.reshape(self.astype(self.dtype), shape=(-1,))
 
     def transpose(self, dim0: int | None = None, dim1: int | None = None) -> Tensor:
         """Exchange two axes; the last two if none are named.
@@ -246,7 +246,7 @@ class Tensor:
         if (dim0 is None) != (dim1 is None):
             raise ShapeError(explain("dim0 and dim1", "both given or both left out", f"{dim0} and {dim1}"))
         if dim0 is None or dim1 is None:
-            return ops.transpose(self) if self.ndim > 1 else self + 0
+            return ops.transpose(self) if self.ndim > 1 else self.astype(self.dtype)
         return ops.transpose(self, dim0=dim0, dim1=dim1)
 
     def permute(self, *axes: Any) -> Tensor:
@@ -258,8 +258,9 @@ class Tensor:
         return ops.broadcast_to(self, shape=shape)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
-        """Convert to another kind of number; the gradient is converted back."""
-        return ops.astype(self, dtype=np.dtype(dtype))
+        """Copy, as another kind of number; the gradient is converted back, and ends at whole numbers."""
+        kind = np.dtype(dtype)
+        return ops.astype(self if kind.kind == "f" else self.detach(), dtype=kind)
 
     def sum(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
         """Add up the elements along `axis` (one, several, or all)."""
@@ -305,7 +306,7 @@ def _converted(data: Any, dtype: np.dtype[Any]) -> Array:
             out = array.astype(dtype, order="C")
     except FloatingPointError as error:
         remedy = "Pass dtype='float64'."
-        got = float(np.abs(array).max())
+        got = float(np.abs(array[np.isfinite(array)]).max())
         raise RangeError(explain("an element", f"in the range of {dtype}", got, remedy=remedy)) from error
     if array.dtype.kind in "iu" and array.dtype.itemsize > 2 and dtype.kind == "f" and array.size:
         _require_exact(array, out)
@@ -339,9 +340,11 @@ def _as_key(key: Any) -> Any:
         return key
     if key.data.dtype.kind == "b":
         return key.data
-    indices = key.data.astype(np.intp)
-    if (indices != key.data).any():
-        raise DTypeError(explain("an index", "a whole number", key.data.flat[0]))
+    with np.errstate(invalid="ignore"):  # NaN becomes some integer, and is refused for being none
+        indices = key.data.astype(np.intp)
+    wrong = indices != key.data
+    if wrong.any():
+        raise DTypeError(explain("an index", "a whole number", key.data[wrong].flat[0].item()))
     return indices
 
 

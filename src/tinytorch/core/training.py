@@ -19,7 +19,7 @@ from tinytorch.errors import DataError, RangeError, explain
 
 __all__ = ["CosineSchedule", "Trainer", "clip_grad_norm", "manual_seed"]
 
-Batch = tuple[Any, Any]
+Batch = tuple[Any, ...]
 
 
 def manual_seed(seed: int) -> None:

@@ -54,6 +54,8 @@ def remove_hidden_units(model: Model, keep_ratio: float = 0.5) -> Model:
     kept = np.sort(np.argsort(-importance, kind="stable")[:count])
     _keep_columns(first, kept)
     _keep_rows(second, kept)
+    for layer in (first, second):
+        layer.zero_grad()  # a gradient of the old shape would be the optimizer's next surprise
     return smaller
 
 
@@ -87,14 +89,11 @@ def _importance(first: Linear, second: Linear) -> NDArray[np.float64]:
 
 def _keep_columns(layer: Linear, kept: NDArray[np.intp]) -> None:
     layer.weight.data = np.ascontiguousarray(layer.weight.data[:, kept])
-    layer.weight.grad = None
     if layer.bias is not None:
         layer.bias.data = layer.bias.data[kept]
-        layer.bias.grad = None
     layer.out_features = len(kept)
 
 
 def _keep_rows(layer: Linear, kept: NDArray[np.intp]) -> None:
     layer.weight.data = layer.weight.data[kept]
-    layer.weight.grad = None
     layer.in_features = len(kept)

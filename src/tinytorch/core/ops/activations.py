@@ -11,7 +11,7 @@ from tinytorch.core.ops.op import Array, Value, op
 __all__ = ["dropout", "gelu", "log_softmax", "relu", "sigmoid", "softmax", "tanh"]
 
 # `maximum` against a zero of the same kind spares NumPy a conversion: 0.37 instead of 0.67 µs on a small array.
-ZEROS = {kind: np.zeros((), kind) for kind in np.typecodes["AllInteger"] + np.typecodes["Float"]}
+ZEROS = {kind: np.zeros((), kind) for kind in "?" + np.typecodes["AllInteger"] + np.typecodes["Float"]}
 
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBE = 0.044715

@@ -67,7 +67,7 @@ def _require_same_shape(predictions: Array, targets: Array) -> None:
 
 
 def _require_probabilities(what: str, values: Array, remedy: str) -> None:
-    outside = (values < 0) | (values > 1)
+    outside = ~((values >= 0) & (values <= 1))  # NaN is outside too
     if outside.any():
         raise RangeError(explain(what, "in [0, 1]", float(values[outside][0]), remedy=remedy))
 
@@ -78,7 +78,7 @@ def _require_classes(logits: Array, targets: Array) -> tuple[Array, NDArray[np.i
         rule = "of shape (..., C), at least one row, beside targets of shape (...)"
         got = f"{logits.shape} beside {np.shape(targets)}"
         raise ShapeError(explain("logits", rule, got, remedy="Targets are class indices, one a row."))
-    flat = targets.ravel()
+    flat = np.ravel(targets)
     with np.errstate(invalid="ignore"):  # NaN becomes some integer, and is refused for being none
         classes = flat.astype(np.intp)
     count = logits.shape[-1]

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytorch.core.autograd import Function, births, mode
-from tinytorch.errors import DTypeError, ShapeError, StateError, TinyTorchError, explain
+from tinytorch.core.autograd import Function, births, mode, used_graph
+from tinytorch.errors import DTypeError, ShapeError, TinyTorchError, explain
 
 if TYPE_CHECKING:
     from tinytorch.core.tensor import Tensor
@@ -50,6 +50,8 @@ class Op:
     call: Call
     node: type[OpNode]
 
+
+ARRAY_OPTIONS = {"condition", "key"}  # elsewhere, an array after the inputs is no option
 
 OPS: dict[str, Op] = {}
 NODES: dict[str, type[Function]] = {}
@@ -84,18 +86,16 @@ class OpNode(Function):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         arity = _arity(self.run) or len(arguments)
         super().__init__(*arguments[:arity])
-        given = [
-            value for value in arguments[arity:] if not isinstance(value, tensor_type)
-        ]  # drops the op's own result
-        options.update(zip(_option_names(self.run), given, strict=False))
+        names = _option_names(self.run)
+        given = arguments[arity:]
+        if given and isinstance(given[0], tensor_type | ndarray) and not ARRAY_OPTIONS & set(names):
+            given = given[1:]  # the op's own result, as in SoftmaxBackward(x, out, dim)
+        options.update(zip(names, given, strict=False))
         self.rules = self.run(*(_array(value) for value in arguments[:arity]), **options)[1]
 
     def apply(self, grad_output: Array) -> tuple[Array | None, ...]:
         if self.rules is None:
-            remedy = "Pass retain_graph=True to the first backward, or compute the result again."
-            raise StateError(
-                explain("the graph", "there, and backward frees it", "a graph already used", remedy=remedy)
-            )
+            raise used_graph()
         return tuple(
             None if rule is None or not _wants_gradient(x) else _fitted(rule(grad_output), x)
             for x, rule in zip(self.saved_tensors, self.rules, strict=True)
@@ -210,6 +210,8 @@ def _operand(x: Any, kind: np.dtype[Any] | None) -> Any:
         number = new(tensor_type)
         number.data = x.item() if isinstance(x, np.generic) else x
         return number
+    if isinstance(x, np.ndarray) and kind is not None and kind.kind != "f":
+        return tensor_type(x, dtype=x.dtype)  # beside whole numbers, halves stay halves
     if isinstance(x, np.ndarray | list | tuple):
         return tensor_type(x, dtype=kind)
     rule = "a Tensor, an array or a number"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinytorch.core.ops.op import Array, Value, op
@@ -24,9 +26,13 @@ def _gradient_right(g: Array, a: Array, b: Array) -> Array:
     rows = a[None, :] if a.ndim == 1 else a
     g = _as_matrix(g, a, b)
     if b.ndim <= 2:  # one product over all leading axes, instead of one each and their sum
-        found = rows.reshape(-1, rows.shape[-1]).T @ g.reshape(-1, g.shape[-1])  # (k, m)
-        return found.reshape(b.shape)
+        return (_stacked(rows).T @ _stacked(g)).reshape(b.shape)  # (k, m)
     return np.matmul(rows.swapaxes(-1, -2), g)  # (..., k, m)
+
+
+def _stacked(matrices: Array) -> Array:
+    """Put all rows into one matrix. Their number is said, as NumPy infers no -1 for rows of length 0."""
+    return matrices.reshape(math.prod(matrices.shape[:-1]), matrices.shape[-1])
 
 
 def _as_matrix(g: Array, a: Array, b: Array) -> Array:

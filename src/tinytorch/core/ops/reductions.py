@@ -23,7 +23,7 @@ def sum(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Value:
 def mean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Value:
     """Average the elements along `axis`, or all of them."""
     value = x.mean(axis=axis, keepdims=keepdims)
-    share = value.size / x.size
+    share = value.size / (x.size or 1)
     return value, (lambda g: np.broadcast_to(_kept(g, x, axis) * share, x.shape),)
 
 
@@ -53,5 +53,5 @@ def _kept(reduced: Array, x: Array, axis: Axes) -> Array:
     """Put the reduced axes back, with length 1."""
     if axis is None:
         return reduced.reshape((1,) * x.ndim)
-    gone = {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
+    gone = {a % (x.ndim or 1) for a in (axis if isinstance(axis, tuple) else (axis,))}
     return reduced.reshape([1 if a in gone else size for a, size in enumerate(x.shape)])

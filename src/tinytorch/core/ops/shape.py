@@ -62,8 +62,9 @@ def _is_basic(key: Any) -> bool:
 @op("Concatenate")
 def concatenate(*arrays: Array, axis: int = 0) -> Value:
     """Join along an axis there is."""
+    value = np.concatenate(arrays, axis=axis)
     ends = np.cumsum([array.shape[axis] for array in arrays])
-    return np.concatenate(arrays, axis=axis), tuple(
+    return value, tuple(
         _part(int(end) - array.shape[axis], int(end), axis) for array, end in zip(arrays, ends, strict=True)
     )
 
