@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["load", "save"]
 
 FORMAT = "tinytorch.checkpoint.v1"
+PARTS = {"epoch", "step", "training_mode", "history", "scheduler", "optimizer", "random"}
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -38,11 +39,11 @@ def save(trainer: Trainer, path: str | os.PathLike[str]) -> None:
         "training_mode": trainer.training_mode,
         "history": trainer.history,
         "scheduler": None if trainer.scheduler is None else vars(trainer.scheduler),
-        "optimizer": optimizer,
+        "optimizer": {"kind": type(trainer.optimizer).__name__, "state": optimizer},
         "random": {"python": random.getstate(), "numpy": _split("numpy", numpy_state, arrays)},
     }
     # safetensors 0.8 writes the memory of a strided array as if it were contiguous
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     metadata = {"format": FORMAT, "record": json.dumps(record, default=_plain)}
     write_atomically(path, serialize(contiguous, metadata))
 
@@ -51,10 +52,11 @@ def load(trainer: Trainer, path: str | os.PathLike[str]) -> None:
     """Put a trainer back to where `save` found it."""
     record, arrays = _read(path)
     state = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
+    _require_same_kind(trainer.optimizer, record["optimizer"]["kind"])
     before = _model_state(trainer.model)
     _load_model(trainer.model, state)
     try:
-        trainer.optimizer.load_state_dict(_joined(record["optimizer"], arrays))
+        trainer.optimizer.load_state_dict(_joined(record["optimizer"]["state"], arrays))
     except (ShapeError, StateError):
         _load_model(trainer.model, before)
         raise
@@ -81,7 +83,25 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
         got = metadata.get("format", "no format")
         remedy = "Weights alone are read by `model.load`."
         raise DataError(explain("a checkpoint", f"of format {FORMAT}", got, at=str(path), remedy=remedy))
-    return json.loads(metadata["record"]), arrays
+    return _parsed(metadata.get("record", ""), at=str(path)), arrays
+
+
+def _parsed(text: str, *, at: str) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise DataError(explain("the record of a checkpoint", "JSON", str(error), at=at)) from error
+    if missing := sorted(PARTS - set(record)):
+        raise DataError(explain("the record of a checkpoint", "complete", f"none of {missing}", at=at))
+    whole: dict[str, Any] = record
+    return whole
+
+
+def _require_same_kind(optimizer: Any, saved: str) -> None:
+    """Refuse the state of another optimizer: that of Adam would fit AdamW, and train on differently."""
+    if type(optimizer).__name__ != saved:
+        rule, got = f"of the optimizer {type(optimizer).__name__}", f"one of {saved}"
+        raise StateError(explain("the checkpoint", rule, got, remedy=f"Give the trainer {saved}."))
 
 
 def _model_state(model: Any) -> Arrays:
@@ -96,6 +116,9 @@ def _load_model(model: Any, state: Mapping[str, Array]) -> None:
         model.load_state_dict(state)
         return
     parameters = model.parameters()
+    if state.keys() != {str(index) for index in range(len(parameters))}:
+        rule, got = f"of {len(parameters)} parameters without names", f"the names {sorted(state)}"
+        raise StateError(explain("the checkpoint", rule, got))
     own, there = [p.shape for p in parameters], [state[name].shape for name in sorted(state, key=int)]
     if own != there:
         raise ShapeError(explain("the checkpoint", f"of parameters of shapes {own}", there))

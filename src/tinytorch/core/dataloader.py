@@ -102,7 +102,7 @@ class DataLoader:
         order = list(range(len(self.dataset)))
         if self.shuffle:
             self.generator.shuffle(order)
-        take = getattr(self.dataset, "batch", self._stacked)
+        take = self._stacked if _has_own_items(self.dataset) else getattr(self.dataset, "batch", self._stacked)
         for number in range(len(self)):
             yield take(order[number * self.batch_size : (number + 1) * self.batch_size])
 
@@ -112,13 +112,23 @@ class DataLoader:
         return tuple(_stack(column) for column in columns)
 
 
-def _stack(parts: Iterable[Any]) -> Tensor:
+def _has_own_items(dataset: Any) -> bool:
+    """Say whether a subclass changed what an item is, such as by a random crop, and left `batch` as it was."""
+    kind = type(dataset)
+    return (
+        isinstance(dataset, TensorDataset)
+        and kind.__getitem__ is not TensorDataset.__getitem__
+        and kind.batch is TensorDataset.batch
+    )
+
+
+def _stack(parts: Sequence[Any]) -> Tensor:
     arrays = [part.data if isinstance(part, Tensor) else np.asarray(part) for part in parts]
     if len({array.shape for array in arrays}) > 1:
         shapes = sorted({array.shape for array in arrays})
         remedy = "Crop or pad them to one size first."
         raise ShapeError(explain("the samples of a batch", "of one shape", shapes, remedy=remedy))
-    return Tensor(np.stack(arrays), dtype=arrays[0].dtype if arrays[0].dtype == np.float64 else None)
+    return Tensor(np.stack(arrays), dtype=parts[0].dtype if isinstance(parts[0], Tensor) else None)
 
 
 def _wrapped(array: Array) -> Tensor:
@@ -174,9 +184,11 @@ class RandomCrop:
 
     def __init__(self, size: int | tuple[int, int], padding: int = 4, *, layout: Layout | None = None) -> None:
         self.size = (size, size) if isinstance(size, int | np.integer) else tuple(size)
+        if len(self.size) != 2:
+            raise RangeError(explain("size", "one number, or a height and a width", size))
         for name, number in zip(("the height", "the width"), self.size, strict=True):
             require_count(name, number)
-        if isinstance(padding, bool) or not isinstance(padding, int) or padding < 0:
+        if isinstance(padding, bool) or not isinstance(padding, int | np.integer) or padding < 0:
             raise RangeError(explain("padding", "a whole number of at least 0", padding))
         if layout not in {None, "HW", "CHW", "HWC"}:
             raise RangeError(explain("layout", "HW, CHW or HWC", layout))

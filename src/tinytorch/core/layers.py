@@ -83,7 +83,7 @@ class Layer:
             parameter.grad = None
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Convert the parameters and other float state to another float, in place."""
+        """Convert the tensors of floats, frozen ones too, to another kind of float, in place; arrays stay."""
         for tensor in {id(v): v for _, v in self._state() if isinstance(v, Tensor)}.values():
             if tensor.data.dtype.kind == "f":
                 tensor.data = tensor.data.astype(dtype)
@@ -91,7 +91,7 @@ class Layer:
 
     def state_dict(self) -> State:
         """Copy all state, by name; a shared tensor stands under each of its names."""
-        return {name: np.array(_array(value)) for name, value in self._state()}
+        return {name: np.array(_array(value), order="C") for name, value in self._state()}
 
     def load_state_dict(self, state: Mapping[str, Any], *, strict: bool = True) -> None:
         """Copy `state` into the parameters and other state, keeping their kind of number.
@@ -111,7 +111,8 @@ class Layer:
         wrong = [f"{name}: {new.shape} for {old.shape}" for name, old, new in matched if new.shape != old.shape]
         if wrong:
             raise ShapeError(explain("the state", "of the layer's shapes", "; ".join(wrong)))
-        for _, old, new in matched:
+        converted = [(old, new.astype(old.dtype, copy=False)) for _, old, new in matched]
+        for old, new in converted:  # nothing can fail any more
             old[...] = new
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -124,8 +125,8 @@ class Layer:
 
         from tinytorch.files import write_atomically
 
-        # safetensors 0.8 writes the memory of a strided array as if it were contiguous
-        write_atomically(path, save({name: np.ascontiguousarray(array) for name, array in self.state_dict().items()}))
+        # safetensors 0.8 writes the memory of a strided array as if it were contiguous; `state_dict` gives none
+        write_atomically(path, save(self.state_dict()))
 
     def load(self, path: str | os.PathLike[str], *, strict: bool = True) -> None:
         """Read a safetensors file into the state.

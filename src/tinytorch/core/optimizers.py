@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class Optimizer:
 
     hyperparameters: tuple[str, ...] = ("lr",)
     buffers: tuple[str, ...] = ()
+    counters: tuple[str, ...] = ("step_count",)
     lr: float
 
     def __init__(self, params: Iterable[Tensor]) -> None:
@@ -80,7 +82,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Copy all that decides the next step, except the parameters: numbers, and lists of arrays or None."""
-        numbers = {name: _plain(getattr(self, name)) for name in (*self.hyperparameters, "step_count")}
+        numbers = {name: _plain(copy(getattr(self, name))) for name in (*self.hyperparameters, *self.counters)}
         return numbers | {name: [None if b is None else b.copy() for b in getattr(self, name)] for name in self.buffers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -90,15 +92,15 @@ class Optimizer:
             StateError: If a name is missing.
             ShapeError: If the buffers are not those of these parameters.
         """
-        names = {*self.hyperparameters, "step_count", *self.buffers}
+        names = {*self.hyperparameters, *self.counters, *self.buffers}
         if missing := sorted(names - state.keys()):
             raise StateError(explain("the optimizer's state", f"one of {type(self).__name__}", f"none of {missing}"))
         for name in self.buffers:
             self._require_fitting(name, state[name])
         for name in self.buffers:
             setattr(self, name, [None if b is None else np.array(b) for b in state[name]])
-        for name in (*self.hyperparameters, "step_count"):
-            setattr(self, name, state[name])
+        for name in (*self.hyperparameters, *self.counters):
+            setattr(self, name, copy(state[name]))
 
     def _require_fitting(self, name: str, buffers: Sequence[Array | None]) -> None:
         shapes = [None if buffer is None else np.shape(buffer) for buffer in buffers]
@@ -161,9 +163,10 @@ class SGD(Optimizer):
             self.momentum_buffers = [None if buffer is None else np.array(buffer) for buffer in state]
 
     def step(self) -> None:
+        found = _with_gradients(self.params)
         self.step_count += 1
         lr, momentum, decay = float(self.lr), float(self.momentum), float(self.weight_decay)
-        for index, parameter, gradient in _with_gradients(self.params):
+        for index, parameter, gradient in found:
             change = gradient + decay * parameter.data if decay else gradient
             if momentum:
                 change = self._with_momentum(index, change, momentum)
@@ -193,6 +196,7 @@ class Adam(Optimizer):
 
     hyperparameters = ("lr", "beta1", "beta2", "eps", "weight_decay")
     buffers = ("m_buffers", "v_buffers")
+    counters = ("step_count", "steps_seen")
 
     def __init__(
         self,
@@ -212,24 +216,18 @@ class Adam(Optimizer):
         self.steps_seen = [0] * len(self.params)
 
     def step(self) -> None:
+        found = _with_gradients(self.params)
         self.step_count += 1
-        for index, parameter, gradient in _with_gradients(self.params):
-            decay = float(self.weight_decay)
+        decay = float(self.weight_decay)
+        for index, parameter, gradient in found:
             self._update(index, parameter.data, gradient + decay * parameter.data if decay else gradient)
-
-    def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"steps_seen": list(self.steps_seen)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        super().load_state_dict(state)
-        self.steps_seen = [int(steps) for steps in state["steps_seen"]]
 
     def _update(self, index: int, data: Array, gradient: Array) -> None:
         m, v, steps = self._moments(index, data)
         m *= self.beta1
         m += (1 - self.beta1) * gradient
         v *= self.beta2
-        square = gradient * gradient
+        square = np.asarray(gradient * gradient)  # of 0-d arrays NumPy makes a scalar, which takes no `out`
         square *= 1 - self.beta2
         v += square
         # sqrt(v / c) + eps as (sqrt(v) / sqrt(c)) + eps, in the memory of `square`: one pass less
@@ -268,9 +266,10 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
     def step(self) -> None:
+        found = _with_gradients(self.params)
         self.step_count += 1
         keep = 1 - float(self.lr) * float(self.weight_decay)
-        for index, parameter, gradient in _with_gradients(self.params):
+        for index, parameter, gradient in found:
             self._update(index, parameter.data, gradient)
             parameter.data *= keep
 

@@ -20,8 +20,6 @@ BYTES_PER_FLOAT32 = 4
 KB_TO_BYTES = 1024
 MB_TO_BYTES = 1024**2
 
-EXACT_IN_FLOAT32 = 2**24  # above it, float32 skips whole numbers
-
 Array = NDArray[Any]
 Axes = int | tuple[int, ...] | None
 
@@ -41,8 +39,8 @@ class Tensor:
 
     Raises:
         DTypeError: If `data` is not numeric, or is to require a gradient and holds no floats.
-        RangeError: If a number cannot be stored: a whole number above 2**24 that float32 would change, or a float
-            too large for it.
+        RangeError: If a number cannot be stored: a whole number above 2**24 that float32 would change, a float too
+            large for it, or a fraction where `dtype` is of whole numbers.
         ShapeError: If nested lists are of different lengths.
 
     Example:
@@ -302,13 +300,13 @@ def _converted(data: Any, dtype: np.dtype[Any]) -> Array:
         remedy = "Take the real and the imaginary part apart." if array.dtype.kind == "c" else None
         raise DTypeError(explain("the data of a tensor", "real numbers", f"{array.dtype} values", remedy=remedy))
     try:
-        with np.errstate(over="raise"):
+        with np.errstate(over="raise", invalid="ignore"):  # NaN as a whole number is refused below
             out = array.astype(dtype, order="C")
     except FloatingPointError as error:
         remedy = "Pass dtype='float64'."
         got = float(np.abs(array[np.isfinite(array)]).max())
         raise RangeError(explain("an element", f"in the range of {dtype}", got, remedy=remedy)) from error
-    if array.dtype.kind in "iu" and array.dtype.itemsize > 2 and dtype.kind == "f" and array.size:
+    if array.size and array.dtype != dtype and (dtype.kind in "iu" or (array.dtype.kind in "iu" and dtype.kind == "f")):
         _require_exact(array, out)
     return out
 
@@ -318,18 +316,21 @@ def _parsed(data: Any) -> Array:
         return np.asarray(data)
     except ValueError as error:
         remedy = "Give all rows one length."
-        raise ShapeError(explain("nested lists", "of equal lengths", str(error), remedy=remedy)) from error
+        raise ShapeError(explain("nested lists", "of equal lengths", str(error).rstrip("."), remedy=remedy)) from error
 
 
-def _require_exact(whole: Array, out: Array) -> None:
-    """Refuse to change an id: float32 holds whole numbers up to 2**24, float64 up to 2**53."""
-    if max(abs(int(whole.max())), abs(int(whole.min()))) <= EXACT_IN_FLOAT32:
-        return
-    changed = out.astype(np.float64).astype(object) != whole.astype(object)  # object: exact at any size
+def _require_exact(numbers: Array, out: Array) -> None:
+    """Refuse to change an id: float32 holds whole numbers up to 2**24, float64 up to 2**53, int64 no fractions."""
+    if out.dtype.kind == "f":
+        if max(abs(int(numbers.max())), abs(int(numbers.min()))) <= 2 ** (np.finfo(out.dtype).nmant + 1):
+            return
+        changed = out.astype(object) != numbers.astype(object)  # object: exact at any size
+    else:
+        changed = out != numbers
     if np.any(changed):
-        got = int(whole[changed].flat[0])
-        remedy = "Pass dtype='int64' to keep whole numbers, or dtype='float64'."
-        raise RangeError(explain("a whole number", f"exact in {out.dtype}", got, remedy=remedy))
+        got = numbers[changed].flat[0].item()
+        remedy = "Pass a dtype that holds it, such as 'int64' or 'float64'."
+        raise RangeError(explain("a number", f"exact in {out.dtype}", got, remedy=remedy))
 
 
 def _as_key(key: Any) -> Any:

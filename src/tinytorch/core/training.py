@@ -79,7 +79,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float = 1.0) -> float
         raise RangeError(explain("the gradient norm", "finite", norm, remedy="Lower the learning rate."))
     if norm > max_norm:
         for parameter in found:
-            parameter.grad = as_array(parameter.grad) * (max_norm / norm)
+            parameter.grad = np.asarray(as_array(parameter.grad) * float(max_norm / norm))
     return norm
 
 
@@ -136,8 +136,8 @@ class Trainer:
         mean = _Mean("the data loader of train_epoch")
         for group in _grouped(dataloader, accumulation_steps):
             self._train_on(group, mean)
-        self.epoch += 1
         self.history["train_loss"].append(mean.value())
+        self.epoch += 1
         self.history["learning_rates"].append(float(self.optimizer.lr))
         return mean.value()
 

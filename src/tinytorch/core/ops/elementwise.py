@@ -123,8 +123,13 @@ def _wins(a: Array, b: Array) -> Array:
 @op("Clip")
 def clip(x: Array, *, low: float | None = None, high: float | None = None) -> Value:
     """Limit to `[low, high]`; the gradient passes inside, the limits included."""
-    value = np.clip(x, low, high)
+    value = np.clip(x, _as_number(low), _as_number(high))
     return value, (lambda g: g * (value == x),)
+
+
+def _as_number(limit: float | None) -> float | None:
+    """Make a NumPy number a Python one, which does not decide the kind of float."""
+    return limit.item() if isinstance(limit, np.generic) else limit
 
 
 @op("Where")

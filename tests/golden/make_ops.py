@@ -1,0 +1,27 @@
+"""Compute `ops.npz` anew: the value and the gradients of every row of `tests/contracts/samples.py`, by PyTorch.
+
+Run it from the repository root where PyTorch is installed, after a row has been added or changed.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import torch
+
+from contracts import references
+from contracts.samples import ROWS
+
+
+def main() -> None:
+    results = {}
+    for row in ROWS:
+        value, grads = references.torch_results(torch, row)
+        results[row.name] = [value, *grads]
+    references.write(references.GOLDEN, results)
+    sys.stdout.write(f"{len(results)} rows, {references.GOLDEN.stat().st_size} bytes, PyTorch {torch.__version__}\n")
+
+
+if __name__ == "__main__":
+    main()
