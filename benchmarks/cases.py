@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tinytorch import Adam, CrossEntropyLoss, Linear, ReLU, Sequential, Tensor, manual_seed, no_grad
+from tinytorch import Adam, CrossEntropyLoss, Tensor, manual_seed, no_grad
+from tinytorch.capstone import SimpleMLP
 
 Call = Callable[[], object]
 Sizes = tuple[int, int, int]
@@ -25,20 +26,19 @@ class Case:
     needs_torch: bool = True
 
 
-def tiny_mlp(sizes: Sizes) -> Sequential:
+def tiny_mlp(sizes: Sizes) -> SimpleMLP:
     """Build a seeded network: Linear, ReLU, Linear."""
     manual_seed(0)
     threadpool_limits(1)
-    inputs, hidden, outputs = sizes
-    return Sequential(Linear(inputs, hidden), ReLU(), Linear(hidden, outputs))
+    return SimpleMLP(*sizes)
 
 
-def torch_mlp(ours: Sequential):
+def torch_mlp(ours: SimpleMLP):
     """Build the same network, with the same weights, in PyTorch."""
     import torch
 
     torch.set_num_threads(1)
-    layers = [ours[0], ours[2]]
+    layers = [ours.fc1, ours.fc2]
     made = [torch.nn.Linear(layer.in_features, layer.out_features) for layer in layers]
     with torch.no_grad():
         for theirs, layer in zip(made, layers, strict=True):

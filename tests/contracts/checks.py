@@ -27,6 +27,11 @@ def gradients(row: Row, dtype="float64"):
     return tensors, out, [tensor.grad for tensor in tensors if tensor.requires_grad]
 
 
+def listed_ops():
+    """Give the package's ops. Documentation that is run in this process may have listed one of its own."""
+    return {name: entry for name, entry in OPS.items() if entry.run.__module__.startswith("tinytorch.")}
+
+
 def require_a_row_each(ops, rows) -> None:
     missing = sorted(set(ops) - {row.op for row in rows})
     assert missing == [], f"{', '.join(missing)}: add a row to {SAMPLES}"
@@ -53,6 +58,7 @@ def require_dtype_kept(row: Row, dtype) -> None:
 
 def require_gradients_of_input_shape(row: Row) -> None:
     tensors, _, found = gradients(row)
+    assert {type(grad) for grad in found} == {np.ndarray}, "a gradient is an array, of shape () too"
     assert [grad.shape for grad in found] == [tensor.shape for tensor in tensors if tensor.requires_grad]
 
 
