@@ -29,7 +29,7 @@ def gradients(row: Row, dtype="float64"):
 
 def listed_ops():
     """Give the package's ops. Documentation that is run in this process may have listed one of its own."""
-    return {name: entry for name, entry in OPS.items() if entry.run.__module__.startswith("tinytorch.")}
+    return {name: entry for name, entry in OPS.items() if (entry.run.__module__ or "").startswith("tinytorch.")}
 
 
 def require_a_row_each(ops, rows) -> None:
