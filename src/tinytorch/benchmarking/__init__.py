@@ -2,7 +2,7 @@
 
 from tinytorch.benchmarking.blas import pinned_blas
 from tinytorch.benchmarking.clock import CLOCK, Clock, MonotonicClock, read_cost_ns, utc_now
-from tinytorch.benchmarking.environment import collect_environment
+from tinytorch.benchmarking.environment import MachineCounters, collect_environment, machine_counters
 from tinytorch.benchmarking.measure import Latency, Plan, measure_latencies, measure_latency
 from tinytorch.benchmarking.memory import count_elements, inference_peak_bytes, stored_bytes
 from tinytorch.benchmarking.statistics import Estimate, Samples, mean, percentile, sample_std, throughput, wilson
@@ -12,12 +12,14 @@ __all__ = [
     "Clock",
     "Estimate",
     "Latency",
+    "MachineCounters",
     "MonotonicClock",
     "Plan",
     "Samples",
     "collect_environment",
     "count_elements",
     "inference_peak_bytes",
+    "machine_counters",
     "mean",
     "measure_latencies",
     "measure_latency",

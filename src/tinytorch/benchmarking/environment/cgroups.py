@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-__all__ = ["cpu_limit", "memory_limit"]
+__all__ = ["cpu_limit", "memory_limit", "throttling"]
 
 UNLIMITED = 2**60  # version 1 writes "no limit" as a number near 2**63
 SYSTEM = Path("/")
@@ -31,6 +32,33 @@ def memory_limit(root: Path = SYSTEM) -> int | None:
     texts = [_read(group / name) for group in _groups(root, "memory") for name in names]
     found = [int(text) for text in texts if text.isdigit() and int(text) < UNLIMITED]
     return min(found, default=None)
+
+
+def throttling(root: Path = SYSTEM) -> dict[str, Any]:
+    """Count how often the groups' quotas ran out, over all groups that hold this process.
+
+    Returns:
+        `periods`, `throttled_periods`, and `throttled_seconds`.
+
+    Raises:
+        OSError: If the system has no control groups.
+        LookupError: If they do not count it.
+    """
+    counted = [stat for group in _groups(root, "cpu") if "nr_periods" in (stat := _statistics(group))]
+    if not counted:
+        raise LookupError("the control groups count no throttling")
+    nanoseconds = sum(stat.get("throttled_time", 0) + 1000 * stat.get("throttled_usec", 0) for stat in counted)
+    return {
+        "periods": sum(stat["nr_periods"] for stat in counted),
+        "throttled_periods": sum(stat["nr_throttled"] for stat in counted),
+        "throttled_seconds": nanoseconds / 1e9,
+    }
+
+
+def _statistics(group: Path) -> dict[str, int]:
+    """Read a group's counters: version 1 counts nanoseconds under one name, version 2 microseconds under another."""
+    pairs = [line.split() for line in _read(group / "cpu.stat").splitlines()]
+    return {name: int(value) for name, value in pairs}
 
 
 def _quota(group: Path) -> float | None:
