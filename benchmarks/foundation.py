@@ -1,85 +1,140 @@
-"""TinyTorch beside PyTorch and hand-written NumPy, on one thread, interleaved in one process, over fresh processes.
+"""TinyTorch's foundation beside PyTorch and hand-written NumPy: forward passes and training steps.
 
-    python benchmarks/foundation.py [--sessions 6] [--rounds 60] [--only CASE ...] [--output FILE]
+python -m benchmarks.foundation [--sessions 6] [--rounds 60] [--threads 1] [--only CASE ...] [--output FILE]
 
-PyTorch is not among the project's dependencies: `pip install torch==2.13.0` first, or its cases are left out.
+Each maker returns `(baseline, candidate)`, compared by value before they are timed; the candidate is TinyTorch.
 """
 
-import argparse
-import importlib.util
-import json
-import os
-import random
-import subprocess
 import sys
-from dataclasses import asdict
-from pathlib import Path
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+import numpy as np
 
+from benchmarks.runner import Call, Case, run
+from tinytorch import Adam, CrossEntropyLoss, Tensor, manual_seed, no_grad
+from tinytorch.capstone import SimpleMLP
 
-def main() -> int:
-    """Run the chosen cases, print a line each, and write what was measured."""
-    options = arguments()
-    if options.session is not None:
-        print(json.dumps(session(options.only[0], options.rounds, options.session)))
-        return 0
-    from cases import CASES
-
-    names = options.only or list(CASES)
-    if importlib.util.find_spec("torch") is None:
-        print("PyTorch is not installed; its cases are left out.", file=sys.stderr)
-        names = [name for name in names if not CASES[name].needs_torch]
-    results = {name: measured(name, options.sessions, options.rounds) for name in names}
-    if options.output:
-        record = {"environment": environment(), "sessions": options.sessions, "rounds": options.rounds}
-        options.output.write_text(json.dumps(record | {"results": results}, indent=1) + "\n", encoding="utf-8")
-    return 0
+Sizes = tuple[int, int, int]
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sessions", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=60)
-    parser.add_argument("--only", nargs="+", default=[])
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--session", type=int, help=argparse.SUPPRESS)
-    return parser.parse_args()
+def tiny_mlp(sizes: Sizes) -> SimpleMLP:
+    """Build a seeded network: Linear, ReLU, Linear."""
+    manual_seed(0)
+    return SimpleMLP(*sizes)
 
 
-def session(name: str, rounds: int, seed: int) -> list[float]:
-    """Measure one case in this process."""
-    from cases import CASES
-    from paired import log_ratios
+def torch_mlp(ours: SimpleMLP):
+    """Build the same network, with the same weights, in PyTorch."""
+    import torch
 
-    return log_ratios(*CASES[name].make(), rounds, random.Random(seed))  # noqa: S311  orders, not secrets
-
-
-def measured(name: str, sessions: int, rounds: int) -> dict[str, object]:
-    """Measure one case in fresh processes and print its line."""
-    from cases import CASES
-    from paired import summarize
-
-    command = [sys.executable, __file__, "--only", name, "--rounds", str(rounds), "--session"]
-    samples = [json.loads(_output([*command, str(seed)])) for seed in range(sessions)]
-    ratio, case = summarize(samples), CASES[name]
-    verdict = "met" if ratio.low >= case.target else "missed" if ratio.high < case.target else "undecided"
-    interval = f"{ratio.speedup:.3f}x [{ratio.low:.3f}, {ratio.high:.3f}]"
-    print(f"{case.title:58} {interval:26} target {case.target:.2f}x  {verdict}", flush=True)
-    return {"title": case.title, "target": case.target, "verdict": verdict, **asdict(ratio), "log_ratios": samples}
+    layers = [ours.fc1, ours.fc2]
+    made = [torch.nn.Linear(layer.in_features, layer.out_features) for layer in layers]
+    with torch.no_grad():
+        for theirs, layer in zip(made, layers, strict=True):
+            theirs.weight.copy_(torch.from_numpy(layer.weight.data.T.copy()))
+            theirs.bias.copy_(torch.from_numpy(layer.bias.data))
+    return torch.nn.Sequential(made[0], torch.nn.ReLU(), made[1])
 
 
-def environment() -> dict[str, object]:
-    """Record the machine and the versions."""
-    from tinytorch.benchmarking.environment import collect_environment
+def forward(sizes: Sizes) -> tuple[Call, Call]:
+    """One sample through the network, with the graph recorded, as both do by default."""
+    import torch
 
-    return collect_environment()
+    ours = tiny_mlp(sizes)
+    theirs = torch_mlp(ours)
+    x = Tensor(np.random.default_rng(0).normal(size=(1, sizes[0])))
+    their_x = torch.from_numpy(x.data.copy())
+    np.testing.assert_allclose(ours(x).data, theirs(their_x).detach().numpy(), atol=1e-5)
+    return lambda: theirs(their_x), lambda: ours(x)
 
 
-def _output(command: list[str]) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | ONE_THREAD).stdout
+def inference(sizes: Sizes) -> tuple[Call, Call]:
+    """One sample through the network under `no_grad` and `inference_mode`."""
+    import torch
 
+    theirs, ours = forward(sizes)
+
+    def without_graph() -> object:
+        with torch.inference_mode():
+            return theirs()
+
+    def ours_without_graph() -> object:
+        with no_grad():
+            return ours()
+
+    return without_graph, ours_without_graph
+
+
+def numpy_forward(sizes: Sizes) -> tuple[Call, Call]:
+    """One sample through the network under `no_grad`, against the same three lines written by hand."""
+    ours = tiny_mlp(sizes)
+    x = Tensor(np.random.default_rng(0).normal(size=(1, sizes[0])))
+    array = x.data
+    w1, b1, w2, b2 = (parameter.data for parameter in ours.parameters())
+
+    def by_hand() -> object:
+        h = array @ w1 + b1
+        h = np.maximum(h, 0)
+        return h @ w2 + b2
+
+    np.testing.assert_allclose(ours(x).data, by_hand(), atol=1e-5)
+    no_grad().__enter__()  # for the rest of the session: what is timed is the pass, not the switch
+    return by_hand, lambda: ours(x)
+
+
+def training_step(sizes: Sizes, batch: int) -> tuple[Call, Call]:
+    """Forward, cross-entropy, backward and one step of Adam."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(batch, sizes[0])).astype(np.float32)
+    labels = rng.integers(0, sizes[2], batch)
+    ours = tiny_mlp(sizes)
+    theirs, ours_step = _torch_step(torch_mlp(ours), images, labels), _tiny_step(ours, images, labels)
+    for _ in range(3):
+        np.testing.assert_allclose(ours_step(), theirs(), rtol=1e-4)
+    return theirs, ours_step
+
+
+def _tiny_step(model, images, labels):
+    x, y = Tensor(images), Tensor(labels)
+    optimizer, loss_fn = Adam(model.parameters()), CrossEntropyLoss()
+
+    def step() -> float:
+        loss = loss_fn(model(x), y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return float(loss.data)
+
+    return step
+
+
+def _torch_step(model, images, labels):
+    import torch
+
+    x, y = torch.from_numpy(images), torch.from_numpy(labels)
+    optimizer, loss_fn = torch.optim.Adam(model.parameters()), torch.nn.CrossEntropyLoss()
+
+    def step() -> float:
+        loss = loss_fn(model(x), y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss.item()
+
+    return step
+
+
+SMALL, DIGITS, LARGE = (10, 20, 3), (64, 128, 10), (784, 512, 10)
+
+CASES = {
+    "forward-small": Case("forward 10-20-3, batch 1, against PyTorch", 2.0, lambda: forward(SMALL)),
+    "forward-digits": Case("forward 64-128-10, batch 1, against PyTorch", 2.0, lambda: forward(DIGITS)),
+    "inference-small": Case("no_grad 10-20-3, batch 1, against PyTorch inference_mode", 2.0, lambda: inference(SMALL)),
+    "inference-digits": Case("no_grad 64-128-10, batch 1, against PyTorch", 2.0, lambda: inference(DIGITS)),
+    "numpy-small": Case("no_grad 10-20-3, batch 1, against NumPy by hand", 1 / 1.5, lambda: numpy_forward(SMALL), ()),
+    "numpy-digits": Case("no_grad 64-128-10, batch 1, against NumPy", 1 / 1.5, lambda: numpy_forward(DIGITS), ()),
+    "train-digits": Case("training step 64-128-10, batch 32", 1.0, lambda: training_step(DIGITS, 32)),
+    "train-large": Case("training step 784-512-10, batch 1024", 1 / 1.3, lambda: training_step(LARGE, 1024)),
+}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("benchmarks.foundation", CASES, __doc__))

@@ -1,6 +1,6 @@
 """How long starting takes: whole processes in turn, the difference in seconds and its sign-test interval.
 
-python benchmarks/startup.py [--pairs 40]
+python -m benchmarks.startup [--pairs 40]
 """
 
 import argparse
