@@ -228,7 +228,8 @@ class Linear(Layer):
             return ops.matmul(x, self.weight) if self.bias is None else ops.linear(x, self.weight, self.bias)
         except ShapeError as error:
             rule = f"of shape (..., {self.in_features})"
-            raise ShapeError(explain(f"the input of {self!r}", rule, np.shape(_array(x)))) from error
+            got = x.shape if isinstance(x, Tensor) else np.shape(x)
+            raise ShapeError(explain(f"the input of {self!r}", rule, got)) from error
 
     def __repr__(self) -> str:
         ending = "" if self.bias is not None else ", bias=False"

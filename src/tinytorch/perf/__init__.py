@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tinytorch.perf.compression import PRUNE_UNITS, remove_hidden_units
+from tinytorch.perf.costs import count_flops
+from tinytorch.perf.graph import Graph, trace
 
-__all__ = ["TECHNIQUES", "remove_hidden_units"]
+__all__ = ["TECHNIQUES", "Graph", "count_flops", "remove_hidden_units", "trace"]
 
 TECHNIQUES: dict[str, Callable[..., Any]] = {
     PRUNE_UNITS: remove_hidden_units,

@@ -23,7 +23,7 @@ from tinytorch.errors import DTypeError, ShapeError, TinyTorchError, explain
 if TYPE_CHECKING:
     from tinytorch.core.tensor import Tensor
 
-__all__ = ["NODES", "OPS", "Array", "Op", "Rule", "Rules", "Value", "op"]
+__all__ = ["NODES", "OPS", "RECORDERS", "Array", "Op", "Recorder", "Rule", "Rules", "Value", "as_operand", "op"]
 
 Array = NDArray[Any]
 Rule = Callable[[Array], Array]
@@ -55,6 +55,11 @@ ARRAY_OPTIONS = {"condition", "key"}  # elsewhere, an array after the inputs is 
 
 OPS: dict[str, Op] = {}
 NODES: dict[str, type[Function]] = {}
+
+# Ops on tensors of these kinds are handed over: the op's function on arrays, its inputs as given, and its options.
+# Looked at off the path of plain tensors only, so that nobody pays for it who traces nothing.
+Recorder = Callable[[Callable[..., Value], tuple[Any, ...], dict[str, Any]], Any]
+RECORDERS: dict[type[Any], Recorder] = {}
 
 
 def op(name: str) -> Callable[[Callable[..., Value]], Call]:
@@ -148,6 +153,8 @@ def _option_names(run: Callable[..., Value]) -> list[str]:
 def _unary(run: Callable[..., Value], node: type[OpNode]) -> Call:
     def call(x: Any, **options: Any) -> Tensor:
         if type(x) is not tensor_type:
+            if type(x) in RECORDERS:
+                return RECORDERS[type(x)](run, (x,), options)
             x = x if isinstance(x, tensor_type) else tensor_type(x)
         try:
             value, rules = run(x.data, **options) if options else run(x.data)
@@ -165,6 +172,8 @@ def _unary(run: Callable[..., Value], node: type[OpNode]) -> Call:
 def _ternary(run: Callable[..., Value], node: type[OpNode]) -> Call:
     def call(x: Any, y: Any, z: Any) -> Tensor:
         if not type(x) is type(y) is type(z) is tensor_type:
+            if (record := _recorder((x, y, z))) is not None:
+                return record(run, (x, y, z), {})
             x, y, z = _operands((x, y, z))
         try:
             value, rules = run(x.data, y.data, z.data)
@@ -181,28 +190,38 @@ def _ternary(run: Callable[..., Value], node: type[OpNode]) -> Call:
 
 def _nary(run: Callable[..., Value], node: type[OpNode]) -> Call:
     def call(*inputs: Any, **options: Any) -> Tensor:
-        operands = _operands(inputs)
+        for x in inputs:
+            if type(x) is not tensor_type:
+                if (record := _recorder(inputs)) is not None:
+                    return record(run, inputs, options)
+                inputs = _operands(inputs)
+                break
         try:
-            value, rules = run(*[x.data for x in operands], **options)
+            value, rules = run(*[x.data for x in inputs], **options)
         except ValueError as error:
-            raise _explained(error, run, operands) from error
+            raise _explained(error, run, inputs) from error
         out = new(tensor_type)
         out.data = value if type(value) is ndarray else np.asarray(value)
-        if mode.recording and any(x.requires_grad for x in operands):
-            _attach(out, node, operands, rules)
+        if mode.recording and any(x.requires_grad for x in inputs):
+            _attach(out, node, inputs, rules)
         return out
 
     return call
 
 
+def _recorder(inputs: tuple[Any, ...]) -> Recorder | None:
+    for x in inputs:
+        if type(x) in RECORDERS:
+            return RECORDERS[type(x)]
+    return None
+
+
 def _operands(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    if all(type(x) is tensor_type for x in inputs):
-        return inputs
     kind = next((x.data.dtype for x in inputs if isinstance(x, tensor_type)), None)
-    return tuple(_operand(x, kind) for x in inputs)
+    return tuple(as_operand(x, kind) for x in inputs)
 
 
-def _operand(x: Any, kind: np.dtype[Any] | None) -> Any:
+def as_operand(x: Any, kind: np.dtype[Any] | None) -> Any:
     """Make a tensor of `x`; a number stays one inside it, so that it never decides the kind of float."""
     if isinstance(x, tensor_type):
         return x

@@ -1,0 +1,201 @@
+"""What an op costs, from the shapes alone: arithmetic, and bytes that must move.
+
+`COSTS` has one entry per op in `OPS`. The conventions:
+
+- One FLOP is one addition, multiplication, division, comparison or elementary function (exp, log, tanh, sqrt, pow) of
+  one element. A multiplication and the addition that follows it are two.
+- A product of (n, k) and (k, m) is `2 n k m`: every sum starts from 0, or from the bias, which is then free.
+- Every operand is read once and every result written once, as if the caches were perfect: the least that must move.
+  What only says in another way where elements lie (a reshape, a transpose, a plain slice) moves nothing.
+
+Source:
+    S. Williams, A. Waterman, D. Patterson (2009), Roofline: An Insightful Visual Performance Model, on operational
+    intensity, of which these are the two parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from tinytorch.errors import StateError, explain
+from tinytorch.perf.graph import Graph, Step, Value, trace
+
+__all__ = ["COSTS", "Cost", "count_flops", "graph_cost", "step_cost"]
+
+HOME = "src/tinytorch/perf/costs.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a step costs, or several together.
+
+    Attributes:
+        flops: Operations on numbers.
+        bytes_read: Bytes of all operands.
+        bytes_written: Bytes of the result.
+
+    Example:
+        >>> Cost(4, 8, 8) + Cost(1, 0, 2)
+        Cost(flops=5, bytes_read=8, bytes_written=10)
+    """
+
+    flops: int
+    bytes_read: int
+    bytes_written: int
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes read and written."""
+        return self.bytes_read + self.bytes_written
+
+    def __add__(self, other: Cost) -> Cost:
+        flops, read = self.flops + other.flops, self.bytes_read + other.bytes_read
+        return Cost(flops, read, self.bytes_written + other.bytes_written)
+
+
+Formula = Callable[[Step], Cost]
+FREE = Cost(0, 0, 0)
+
+
+def each(flops: int) -> Formula:
+    """Cost `flops` for each element of the result."""
+    return lambda step: _streamed(step, flops * step.output.size)
+
+
+def each_input(flops: int) -> Formula:
+    """Cost `flops` for each element of the first operand."""
+    return lambda step: _streamed(step, flops * step.inputs[0].size)
+
+
+def product(step: Step) -> Cost:
+    """Cost a multiplication and an addition for each element of the result and each of the axis summed over."""
+    return _streamed(step, 2 * step.output.size * step.inputs[0].shape[-1])
+
+
+def mean(step: Step) -> Cost:
+    """Cost a sum and a division for each result."""
+    return _streamed(step, step.inputs[0].size + step.output.size)
+
+
+def view(step: Step) -> Cost:
+    """Cost nothing: no element moves."""
+    del step
+    return FREE
+
+
+def clip(step: Step) -> Cost:
+    """Cost a comparison for each limit."""
+    return _streamed(step, step.output.size * sum(limit is not None for limit in step.options.values()))
+
+
+def gather(step: Step) -> Cost:
+    """Cost nothing for a plain slice; else, what is taken is read and written, and the indices are read."""
+    key = step.options["key"]
+    indices = [part for part in (key if isinstance(key, tuple) else (key,)) if isinstance(part, np.ndarray | list)]
+    if not indices:
+        return FREE
+    read = step.output.nbytes + sum(np.asarray(part).nbytes for part in indices)
+    return Cost(0, read, step.output.nbytes)
+
+
+def cross_entropy(step: Step) -> Cost:
+    """Cost four operations for each logit (largest, difference, exp, sum), and three for each row."""
+    logits, targets = step.inputs
+    return _streamed(step, 4 * logits.size + 3 * targets.size)
+
+
+def _streamed(step: Step, flops: int) -> Cost:
+    read = sum(_stored_bytes(value) for value in dict.fromkeys(step.inputs))
+    return Cost(flops, read, step.output.nbytes)
+
+
+def _stored_bytes(value: Value) -> int:
+    """A Python number stands in the code, not in memory."""
+    return 0 if value.data is not None and not isinstance(value.data, np.ndarray) else value.nbytes
+
+
+COSTS: dict[str, Formula] = {
+    "abs": each(1),
+    "add": each(1),
+    "astype": each(0),
+    "bce": each_input(8),  # log p, 1 - p, its log, 1 - t, two products, their sum, the total
+    "broadcast_to": view,
+    "clip": clip,
+    "concatenate": each(0),
+    "cross_entropy": cross_entropy,
+    "div": each(1),
+    "dropout": each(1),
+    "exp": each(1),
+    "gelu": each(9),  # x², its multiple, + 1, two products, tanh, + 1, x / 2, the product
+    "linear": product,
+    "log": each(1),
+    "log_softmax": each(5),  # largest, difference, exp, sum, difference
+    "matmul": product,
+    "max": each_input(1),
+    "maximum": each(1),
+    "mean": mean,
+    "min": each_input(1),
+    "minimum": each(1),
+    "mse": each_input(3),  # difference, square, sum
+    "mul": each(1),
+    "neg": each(1),
+    "permute": view,
+    "pow": each(1),
+    "relu": each(1),
+    "reshape": view,
+    "sigmoid": each(4),  # -x, exp, 1 +, the quotient
+    "slice": gather,
+    "softmax": each(5),  # largest, difference, exp, sum, quotient
+    "sqrt": each(1),
+    "stack": each(0),
+    "sub": each(1),
+    "sum": each_input(1),
+    "tanh": each(1),
+    "transpose": view,
+    "where": each(0),
+}
+
+
+def step_cost(step: Step) -> Cost:
+    """Look up what a step costs.
+
+    Raises:
+        StateError: If its op has no entry in `COSTS`.
+    """
+    if step.op not in COSTS:
+        raise StateError(explain("the cost of an op", f"in COSTS of {HOME}", f"none for {step.op}"))
+    return COSTS[step.op](step)
+
+
+def graph_cost(graph: Graph) -> Cost:
+    """Add up what all steps of a graph cost.
+
+    Example:
+        >>> from tinytorch.core.tensor import Tensor
+        >>> graph_cost(trace(lambda x: x * x + 1, Tensor([1.0, 2.0])))
+        Cost(flops=4, bytes_read=16, bytes_written=16)
+    """
+    return reduce(Cost.__add__, map(step_cost, graph.steps), FREE)
+
+
+def count_flops(model: Any, *example: Any) -> int:
+    """Count the floating-point operations of one call of a model on an example, the whole batch together.
+
+    Args:
+        model: Whatever `trace` takes.
+        example: Its inputs.
+
+    Raises:
+        StateError: As `trace` does.
+
+    Example:
+        >>> from tinytorch.core.layers import Linear
+        >>> count_flops(Linear(784, 10), [[0.0] * 784])
+        15680
+    """
+    return graph_cost(trace(model, *example)).flops
