@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tinytorch.core.losses import BinaryCrossEntropyLoss, CrossEntropyLoss, MSELoss, log_softmax
     from tinytorch.core.optimizers import SGD, Adam, AdamW, Optimizer
     from tinytorch.core.tensor import Tensor
+    from tinytorch.core.tokenization import BPETokenizer, CharTokenizer, Tokenizer
     from tinytorch.core.training import CosineSchedule, Trainer, clip_grad_norm, manual_seed
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ NAMES = {
     "core.losses": ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "MSELoss", "log_softmax"),
     "core.optimizers": ("SGD", "Adam", "AdamW", "Optimizer"),
     "core.tensor": ("Tensor",),
+    "core.tokenization": ("BPETokenizer", "CharTokenizer", "Tokenizer"),
     "core.training": ("CosineSchedule", "Trainer", "clip_grad_norm", "manual_seed"),
 }
 HOMES = {name: f"tinytorch.{module}" for module, names in NAMES.items() for name in names}
@@ -42,7 +44,9 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "BPETokenizer",
     "BinaryCrossEntropyLoss",
+    "CharTokenizer",
     "Compose",
     "CosineSchedule",
     "CrossEntropyLoss",
@@ -63,6 +67,7 @@ __all__ = [
     "Tanh",
     "Tensor",
     "TensorDataset",
+    "Tokenizer",
     "Trainer",
     "__version__",
     "clip_grad_norm",
