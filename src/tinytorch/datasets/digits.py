@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tinytorch.datasets.packaged import read_packaged
 from tinytorch.errors import DataError, explain
 
 __all__ = ["Digits", "load_digits"]
@@ -19,7 +19,6 @@ VERSION = "uci-optdigits-1998-test"
 SHA256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"
 FILE = Path(__file__).with_name("digits.csv.gz")
 BRIGHTEST = 16  # a pixel counts the inked points of a 4x4 block
-REMEDY = "Reinstall tinytorch: the file travels with the package."
 
 Labels = NDArray[np.int64]
 
@@ -69,7 +68,7 @@ def load_digits(*, test_fraction: float = 0.2, seed: int = 0) -> Digits:
     """
     _require_fraction(test_fraction)
     _require_seed(seed)
-    images, labels = _parse(_read(FILE))
+    images, labels = _parse(read_packaged(FILE, SHA256, "the packaged digits"))
     train, test = _split(labels, test_fraction, np.random.default_rng(seed))
     return Digits(images[train], labels[train], images[test], labels[test])
 
@@ -82,19 +81,6 @@ def _require_fraction(value: float) -> None:
 def _require_seed(value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise DataError(explain("seed", "an integer of at least 0", value))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        message = explain("the packaged digits", "readable", error.strerror, at=str(path), remedy=REMEDY)
-        raise DataError(message) from error
-    found = hashlib.sha256(raw).hexdigest()
-    if found != SHA256:
-        rule = f"the published file, of SHA-256 {SHA256}"
-        raise DataError(explain("the packaged digits", rule, found, at=str(path), remedy=REMEDY))
-    return raw
 
 
 def _parse(raw: bytes) -> tuple[NDArray[np.float32], Labels]:
