@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from contracts.samples import SEED, Row, weights
+from contracts.rows import SEED, Row, weights
 from tinytorch.core import autograd
 from tinytorch.core.autograd import gradcheck, no_grad
 from tinytorch.core.ops import OPS

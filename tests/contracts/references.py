@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contracts.samples import Row, weights
+from contracts.rows import Row, weights
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "ops.npz"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same results give the same bytes

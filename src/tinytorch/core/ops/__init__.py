@@ -21,9 +21,12 @@ from tinytorch.core.ops.elementwise import (
     sub,
     where,
 )
+from tinytorch.core.ops.lookups import embedding
 from tinytorch.core.ops.losses import bce, cross_entropy, mse
+from tinytorch.core.ops.normalization import layer_norm
 from tinytorch.core.ops.op import NODES, OPS, Op, op
 from tinytorch.core.ops.products import linear, matmul
+from tinytorch.core.ops.queries import attention, attention_weights
 from tinytorch.core.ops.reductions import max, mean, min, sum
 from tinytorch.core.ops.shape import broadcast_to, concatenate, permute, reshape, slice, stack, transpose
 
@@ -34,6 +37,8 @@ __all__ = [
     "abs",
     "add",
     "astype",
+    "attention",
+    "attention_weights",
     "bce",
     "broadcast_to",
     "clip",
@@ -41,8 +46,10 @@ __all__ = [
     "cross_entropy",
     "div",
     "dropout",
+    "embedding",
     "exp",
     "gelu",
+    "layer_norm",
     "linear",
     "log",
     "log_softmax",

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytorch.core.autograd import EPSILON
+from tinytorch.core.ops.indices import as_indices
 from tinytorch.core.ops.op import Array, Value, op
 from tinytorch.errors import RangeError, ShapeError, explain
 
@@ -78,12 +79,7 @@ def _require_classes(logits: Array, targets: Array) -> tuple[Array, NDArray[np.i
         rule = "of shape (..., C), at least one row, beside targets of shape (...)"
         got = f"{logits.shape} beside {np.shape(targets)}"
         raise ShapeError(explain("logits", rule, got, remedy="Targets are class indices, one a row."))
-    flat = np.ravel(targets)
-    with np.errstate(invalid="ignore"):  # NaN becomes some integer, and is refused for being none
-        classes = flat.astype(np.intp)
     count = logits.shape[-1]
-    if classes.min() < 0 or classes.max() >= count or (flat.dtype.kind == "f" and (classes != flat).any()):
-        wrong = flat[(classes < 0) | (classes >= count) | (classes != flat)]
-        rule = f"whole numbers in [0, {count}), one a class"
-        raise RangeError(explain("targets", rule, wrong[0].item(), remedy=f"The logits have {count} columns."))
+    remedy = f"The logits have {count} columns."
+    classes = as_indices("targets", np.ravel(targets), count, each="one a class", remedy=remedy)
     return logits.reshape(-1, count), classes

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,20 @@ from tinytorch.errors import DTypeError, ShapeError, TinyTorchError, explain
 if TYPE_CHECKING:
     from tinytorch.core.tensor import Tensor
 
-__all__ = ["NODES", "OPS", "RECORDERS", "Array", "Op", "Recorder", "Rule", "Rules", "Value", "as_operand", "op"]
+__all__ = [
+    "NODES",
+    "OPS",
+    "RECORDERS",
+    "Array",
+    "Op",
+    "Recorder",
+    "Rule",
+    "Rules",
+    "Value",
+    "as_operand",
+    "op",
+    "together",
+]
 
 Array = NDArray[Any]
 Rule = Callable[[Array], Array]
@@ -51,7 +64,7 @@ class Op:
     node: type[OpNode]
 
 
-ARRAY_OPTIONS = {"condition", "key"}  # elsewhere, an array after the inputs is no option
+ARRAY_OPTIONS = {"condition", "key", "mask"}  # elsewhere, an array after the inputs is no option
 
 OPS: dict[str, Op] = {}
 NODES: dict[str, type[Function]] = {}
@@ -74,6 +87,20 @@ def op(name: str) -> Callable[[Callable[..., Value]], Call]:
         return call
 
     return register
+
+
+def together(backprop: Callable[[Array], tuple[Array, ...]], count: int) -> Rules:
+    """Make rules of a function that finds the gradients of all inputs at once: the first rule asked runs it."""
+    parts: dict[int, Array] = {}
+    source: list[Array] = []
+
+    def rule(index: int, g: Array) -> Array:
+        if index not in parts or source[0] is not g:
+            source[:] = [g]
+            parts.update(enumerate(backprop(g)))
+        return parts.pop(index)
+
+    return tuple(partial(rule, index) for index in range(count))
 
 
 def register_tensor(tensor: type[Tensor]) -> None:
