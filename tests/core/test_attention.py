@@ -291,3 +291,33 @@ class TestMultiHead:
         expected = layer(x, causal=True).data
         with no_grad():
             assert np.array_equal(layer(x, causal=True).data, expected)
+
+
+@pytest.mark.parametrize("shapes", [((2, 5, 8), None), ((1, 1, 8), None), ((3, 4, 8), (3, 6, 8)), ((2, 70, 8), None)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_layer_of_heads_is_that_of_pytorch(shapes, masked):
+    """With copied weights: the output, and the gradients of inputs and weights, in float64."""
+    torch = pytest.importorskip("torch")
+    layer = MultiHeadAttention(8, 4).astype("float64")
+    theirs = torch.nn.MultiheadAttention(8, 4, batch_first=True, dtype=torch.float64)
+    parts = [layer.q_proj, layer.k_proj, layer.v_proj]
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.from_numpy(np.concatenate([part.weight.data.T for part in parts])))
+        theirs.in_proj_bias.copy_(torch.from_numpy(np.concatenate([part.bias.data for part in parts])))
+        theirs.out_proj.weight.copy_(torch.from_numpy(layer.out_proj.weight.data.T.copy()))
+        theirs.out_proj.bias.copy_(torch.from_numpy(layer.out_proj.bias.data))
+    ours = [random(*shape, seed=at, dtype="float64") for at, shape in enumerate(shapes) if shape]
+    twins = [torch.tensor(tensor.data, requires_grad=True) for tensor in ours]
+    keep = np.random.default_rng(8).random((shapes[0][1], (shapes[1] or shapes[0])[1])) < 0.5
+    keep[:, 0] = True
+    out = layer(ours[0], keep if masked else None, context=ours[-1])
+    their_mask = torch.from_numpy(~keep) if masked else None
+    their_out, _ = theirs(twins[0], twins[-1], twins[-1], attn_mask=their_mask, need_weights=False)
+    out.backward(np.ones(out.shape))
+    their_out.backward(torch.ones_like(their_out))
+    assert np.allclose(out.data, their_out.detach().numpy(), rtol=1e-11, atol=1e-12)
+    pairs = [(tensor.grad, twin.grad.numpy()) for tensor, twin in zip(ours, twins, strict=True)]
+    pairs.append((np.concatenate([part.weight.grad.T for part in parts]), theirs.in_proj_weight.grad.numpy()))
+    pairs.append((layer.out_proj.bias.grad, theirs.out_proj.bias.grad.numpy()))
+    for mine, other in pairs:
+        assert np.allclose(mine, other, rtol=1e-10, atol=1e-11)

@@ -214,8 +214,8 @@ class GPT(Layer):
             rule = f"of shape (B, T), T at most {self.max_seq_len - start}"
             remedy = "Cut the sequence, or make the model with a larger max_seq_len."
             raise ShapeError(explain("tokens", rule, f"the shape {tokens.shape}", remedy=remedy))
-        places = np.arange(start, start + tokens.shape[1])
-        return self.dropout(self.token_embedding(tokens) + self.position_embedding(places))
+        places = self.position_embedding.weight[start : start + tokens.shape[1]]  # a view, where a look-up copies
+        return self.dropout(self.token_embedding(tokens) + places)
 
     def generate(
         self,

@@ -109,6 +109,56 @@ def cross_entropy(step: Step) -> Cost:
     return _streamed(step, 4 * logits.size + 3 * targets.size)
 
 
+def look_up(step: Step) -> Cost:
+    """Cost no arithmetic; the indices and the rows taken are read, not the rest of the table."""
+    rows, indices = step.output.nbytes, step.inputs[1].nbytes
+    return Cost(0, rows + indices, rows)
+
+
+def layer_norm(step: Step) -> Cost:
+    """Cost seven operations for each element and five for each row.
+
+    Of an element: its share of the mean, difference, square, sum, and the products with scale and gamma, plus beta; of a
+    row: two divisions, eps, root and reciprocal.
+    """
+    x = step.inputs[0]
+    return _streamed(step, 7 * x.size + 5 * (x.size // x.shape[-1]))
+
+
+def attention(step: Step) -> Cost:
+    """Cost the scores and their odds, the product with the values, and a division for each result."""
+    pairs, values = _pairs(step), step.inputs[2].shape[-1]
+    flops = pairs * (_flops_a_pair(step) + 2 * values) + step.output.size
+    return _streamed(step, flops) + Cost(0, _mask_bytes(step), 0)
+
+
+def attention_weights(step: Step) -> Cost:
+    """Cost the scores and their odds, and a division for each weight."""
+    return _streamed(step, _pairs(step) * (_flops_a_pair(step) + 1)) + Cost(0, _mask_bytes(step), 0)
+
+
+def _pairs(step: Step) -> int:
+    """Count queries and the keys they may look at; a mask hides what has been computed, causal attention spares it."""
+    queries, keys = step.inputs[0].shape[-2], step.inputs[1].shape[-2]
+    leading = np.broadcast_shapes(*(value.shape[:-2] for value in step.inputs))
+    seen = queries * keys
+    if step.options.get("causal"):
+        seen -= queries * (queries - 1) // 2
+    return int(np.prod(leading, dtype=np.int64)) * seen
+
+
+def _flops_a_pair(step: Step) -> int:
+    """The product, the scale, what an additive mask adds, and four of a softmax: largest, difference, exp, sum."""
+    mask = step.options.get("mask")
+    added = mask is not None and mask.dtype.kind == "f"
+    return 2 * step.inputs[0].shape[-1] + 1 + added + 4
+
+
+def _mask_bytes(step: Step) -> int:
+    mask = step.options.get("mask")
+    return 0 if mask is None else int(mask.nbytes)
+
+
 def _streamed(step: Step, flops: int) -> Cost:
     read = sum(_stored_bytes(value) for value in dict.fromkeys(step.inputs))
     return Cost(flops, read, step.output.nbytes)
@@ -123,6 +173,8 @@ COSTS: dict[str, Formula] = {
     "abs": each(1),
     "add": each(1),
     "astype": each(0),
+    "attention": attention,
+    "attention_weights": attention_weights,
     "bce": each_input(8),  # log p, 1 - p, its log, 1 - t, two products, their sum, the total
     "broadcast_to": view,
     "clip": clip,
@@ -130,8 +182,10 @@ COSTS: dict[str, Formula] = {
     "cross_entropy": cross_entropy,
     "div": each(1),
     "dropout": each(1),
+    "embedding": look_up,
     "exp": each(1),
     "gelu": each(9),  # x², its multiple, + 1, two products, tanh, + 1, x / 2, the product
+    "layer_norm": layer_norm,
     "linear": product,
     "log": each(1),
     "log_softmax": each(5),  # largest, difference, exp, sum, difference
