@@ -10,6 +10,7 @@ from tinytorch.core.activations import GELU, ReLU
 from tinytorch.core.layers import Linear, Sequential
 from tinytorch.core.ops import OPS
 from tinytorch.core.tensor import Tensor
+from tinytorch.core.transformers import GPT, LayerNorm
 from tinytorch.errors import StateError
 from tinytorch.perf.costs import COSTS, Cost, count_flops, graph_cost, step_cost
 from tinytorch.perf.graph import trace
@@ -122,3 +123,42 @@ def test_losses_are_counted():
     logits, targets = Tensor(np.ones((5, 3))), Tensor([0, 1, 2, 0, 1])
     assert graph_cost(trace(OPS["cross_entropy"].call, logits, targets)).flops == 4 * 15 + 3 * 5
     assert graph_cost(trace(OPS["mse"].call, logits, logits * 2)).flops == 45
+
+
+def test_a_look_up_reads_the_rows_it_takes():
+    """Not the table: two rows of three floats, and two indices of eight bytes."""
+    weight, ids = Tensor(np.ones((100, 3))), np.array([7, 7])
+    (step,) = trace(lambda ids: OPS["embedding"].call(weight, ids), Tensor(ids, dtype=ids.dtype)).steps
+    assert step_cost(step) == Cost(0, 24 + 16, 24)
+
+
+def test_layer_norm_costs_seven_an_element_and_five_a_row():
+    """As its entry lists them."""
+    assert count_flops(LayerNorm(4), np.ones((2, 3, 4))) == 7 * 24 + 5 * 6
+
+
+@pytest.mark.parametrize(("options", "pairs", "extra"), [({}, 15, 0), ({"causal": True}, 12, 0), ({"mask": -1}, 15, 1)])
+def test_attention_costs_what_its_pairs_cost(options, pairs, extra):
+    """Three queries and five keys of width 4, values of width 2; causal attention spares 1 + 2 pairs."""
+    if "mask" in options:
+        options = {"mask": np.full((3, 5), -1.0, dtype=np.float32)}
+    q, k, v = (np.ones((2, *shape)) for shape in [(3, 4), (5, 4), (5, 2)])
+    scores = 2 * 4 + 1 + extra + 4
+    both = lambda q, k, v: OPS["attention"].call(q, k, v, **options)
+    assert count_flops(both, q, k, v) == 2 * pairs * (scores + 2 * 2) + 2 * 3 * 2
+    (step,) = trace(lambda q, k: OPS["attention_weights"].call(q, k, **options), q, k).steps
+    assert step_cost(step) == Cost(2 * pairs * (scores + 1), 4 * (24 + 40 + 15 * extra), 4 * 30)
+
+
+@pytest.mark.parametrize("tie", [False, True])
+def test_a_language_model_costs_the_sum_of_its_parts(tie):
+    """The products by hand; what goes with the number of elements, from the parts traced apart."""
+    rows, width, hidden, vocabulary = 2 * 5, 8, 32, 11
+    gpt, tokens = GPT(vocabulary, width, 3, 2, 6, tie_weights=tie), np.zeros((2, 5), dtype=np.int64)
+    linear = 2 * rows * (4 * width * width + 2 * width * hidden)
+    parts = [(GELU(), (2, 5, hidden)), (LayerNorm(width), (2, 5, width)), (LayerNorm(width), (2, 5, width))]
+    small = sum(count_flops(layer, np.ones(shape)) for layer, shape in parts)
+    heads = 2 * 2 * 15 * (4 * 4 + 5) + rows * width
+    block = linear + small + heads + 2 * rows * width
+    head = 2 * rows * width * vocabulary + count_flops(LayerNorm(width), np.ones((2, 5, width)))
+    assert count_flops(gpt, Tensor(tokens, dtype=tokens.dtype)) == rows * width + 3 * block + head

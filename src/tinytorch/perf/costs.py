@@ -118,8 +118,8 @@ def look_up(step: Step) -> Cost:
 def layer_norm(step: Step) -> Cost:
     """Cost seven operations for each element and five for each row.
 
-    Of an element: its share of the mean, difference, square, sum, and the products with scale and gamma, plus beta; of a
-    row: two divisions, eps, root and reciprocal.
+    Of an element: its share of the mean, difference, square, sum, and the products with scale and gamma, plus beta;
+    of a row: two divisions, eps, root and reciprocal.
     """
     x = step.inputs[0]
     return _streamed(step, 7 * x.size + 5 * (x.size // x.shape[-1]))
