@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tinytorch.core.layers import Dropout, Layer, Linear, Module, Sequential
     from tinytorch.core.losses import BinaryCrossEntropyLoss, CrossEntropyLoss, MSELoss, log_softmax
     from tinytorch.core.optimizers import SGD, Adam, AdamW, Optimizer
+    from tinytorch.core.spatial import AvgPool2d, Conv2d, MaxPool2d
     from tinytorch.core.tensor import Tensor
     from tinytorch.core.tokenization import BPETokenizer, CharTokenizer, Tokenizer
     from tinytorch.core.training import CosineSchedule, Trainer, clip_grad_norm, manual_seed
@@ -38,6 +39,7 @@ NAMES = {
     "core.layers": ("Dropout", "Layer", "Linear", "Module", "Sequential"),
     "core.losses": ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "MSELoss", "log_softmax"),
     "core.optimizers": ("SGD", "Adam", "AdamW", "Optimizer"),
+    "core.spatial": ("AvgPool2d", "Conv2d", "MaxPool2d"),
     "core.tensor": ("Tensor",),
     "core.tokenization": ("BPETokenizer", "CharTokenizer", "Tokenizer"),
     "core.training": ("CosineSchedule", "Trainer", "clip_grad_norm", "manual_seed"),
@@ -52,10 +54,12 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "AvgPool2d",
     "BPETokenizer",
     "BinaryCrossEntropyLoss",
     "CharTokenizer",
     "Compose",
+    "Conv2d",
     "CosineSchedule",
     "CrossEntropyLoss",
     "DataLoader",
@@ -67,6 +71,7 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "MSELoss",
+    "MaxPool2d",
     "Module",
     "MultiHeadAttention",
     "Optimizer",

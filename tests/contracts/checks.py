@@ -5,6 +5,8 @@ Each returns None or raises an AssertionError that says what is wrong.
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 
 from contracts.rows import SEED, Row, weights
@@ -113,13 +115,20 @@ def require_same_by_hand(row: Row) -> None:
     arrays = row.arrays()
     calls = [(arrays, row.options)]
     if row.op not in VARIADIC:
-        calls.append(([*arrays, *row.options.values()], {}))
+        left_out = [None] * (arity(OPS[row.op].run) - len(arrays))  # such as a bias
+        calls.append(([*arrays, *left_out, *row.options.values()], {}))
     for arguments, options in calls:
         np.random.seed(SEED)  # noqa: NPY002  as the row does
         found = OPS[row.op].node(*arguments, **options).apply(weights(out.shape).astype(out.dtype))
         kept = [part for part, array in zip(found, arrays, strict=True) if array.dtype.kind == "f"]
         for part, wanted in zip(kept, expected, strict=True):
             require_close("a gradient by hand", part, wanted, "float64")
+
+
+def arity(run) -> int:
+    """Count the arrays an op can take."""
+    kinds = [parameter.kind for parameter in inspect.signature(run).parameters.values()]
+    return kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def require_close(what: str, found, expected, dtype: str) -> None:

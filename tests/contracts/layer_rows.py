@@ -24,6 +24,7 @@ class LayerRow:
         inputs: One maker of float64 or int64 values per tensor; it is given its position.
         parameters: The names of its parameters.
         options: The keyword arguments of the call.
+        composed: Whether it is made of layers that have rows: its many parameters are then moved all at once.
     """
 
     kind: type[Layer]
@@ -32,6 +33,7 @@ class LayerRow:
     inputs: tuple[Callable[[int], np.ndarray], ...]
     parameters: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    composed: bool = False
 
     @property
     def name(self) -> str:

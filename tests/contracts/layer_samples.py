@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
 
-from contracts import layer_samples_attention
+from contracts import layer_samples_attention, layer_samples_spatial
 from contracts.layer_rows import LayerRow
 from contracts.rows import between, classes, real
 from tinytorch import core
@@ -58,5 +58,5 @@ def losses() -> Iterator[LayerRow]:
     yield LayerRow(BinaryCrossEntropyLoss, "two axes", BinaryCrossEntropyLoss, (ratio, ratio))
 
 
-FAMILIES = (layers, activations, losses, *layer_samples_attention.FAMILIES)
+FAMILIES = (layers, activations, losses, *layer_samples_attention.FAMILIES, *layer_samples_spatial.FAMILIES)
 ROWS = [row for family in FAMILIES for row in family()]

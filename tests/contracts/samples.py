@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from contracts import samples_attention
+from contracts import samples_attention, samples_spatial
 from contracts.rows import SEED, Row, between, classes, exactly, nonzero, positive, real
 
 
@@ -229,5 +229,5 @@ def cross_entropy(torch, logits, targets):
 
 
 FAMILIES = (unary, binary, selections, reductions, products, shapes, joins, slices, normalized, losses)
-FAMILIES += samples_attention.FAMILIES
+FAMILIES += (*samples_attention.FAMILIES, *samples_spatial.FAMILIES)
 ROWS = tuple(row for family in FAMILIES for row in family())

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from contracts.layer_samples import ROWS, kinds
+from contracts.rows import between, weights
 from tinytorch.core.autograd import gradcheck, no_grad
 from tinytorch.core.layers import Layer, Linear, layers_of
+from tinytorch.core.tensor import Tensor
 
 SAMPLES = "tests/contracts/layer_samples.py"
 
@@ -19,6 +21,21 @@ def require_a_row_each(listed, rows):
 def bits(state):
     """Give what may not change on a round trip: names, shapes, kinds of number and bytes."""
     return {name: (array.shape, str(array.dtype), array.tobytes()) for name, array in state.items()}
+
+
+def require_slopes(function, *tensors, step=1e-6):
+    """Compare the derivative of a weighted sum of the result along one direction per tensor with a difference."""
+    out = function(*tensors)
+    out.backward(weights(out.shape))
+    for tensor in tensors:
+        direction = between(-1, 1, *tensor.shape)(0)
+        ends = []
+        for sign in (1, -1):
+            tensor.data += sign * step * direction
+            ends.append(float((function(*tensors).data * weights(out.shape)).sum()))
+            tensor.data -= sign * step * direction
+        expected = (ends[0] - ends[1]) / (2 * step)
+        assert float((tensor.grad * direction).sum()) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -112,7 +129,16 @@ def test_the_repr_is_a_call_that_makes_the_like(row):
 def test_the_whole_gradient_is_right(row):
     """Of every float input and every parameter, against central differences."""
     layer = row.layer("float64")
-    assert gradcheck(lambda *tensors: row.call(layer, *tensors), *row.tensors("float64"), *layer.parameters())
+    check = require_slopes if row.composed else gradcheck
+    check(lambda *tensors: row.call(layer, *tensors), *row.tensors("float64"), *layer.parameters())
+
+
+def test_a_wrong_slope_is_found():
+    """The check of composed layers can fail."""
+    x = Tensor([[1.0, 2.0]], requires_grad=True, dtype="float64")
+    require_slopes(lambda x: x * 2, x)
+    with pytest.raises(AssertionError):
+        require_slopes(lambda x: x * 2 + x.detach() * 0.001, Tensor(x, requires_grad=True, dtype="float64"))
 
 
 @each_row

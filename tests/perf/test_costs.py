@@ -9,6 +9,7 @@ from tinytorch.capstone import SimpleMLP
 from tinytorch.core.activations import GELU, ReLU
 from tinytorch.core.layers import Linear, Sequential
 from tinytorch.core.ops import OPS
+from tinytorch.core.spatial import AvgPool2d, BatchNorm2d, LeNet, MaxPool2d
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.transformers import GPT, LayerNorm
 from tinytorch.errors import StateError
@@ -162,3 +163,28 @@ def test_a_language_model_costs_the_sum_of_its_parts(tie):
     block = linear + small + heads + 2 * rows * width
     head = 2 * rows * width * vocabulary + count_flops(LayerNorm(width), np.ones((2, 5, width)))
     assert count_flops(gpt, Tensor(tokens, dtype=tokens.dtype)) == rows * width + 3 * block + head
+
+
+def test_a_convolution_costs_two_for_each_result_and_kernel_element():
+    """By hand: LeNet's layers on one 28 x 28 image, ReLU and pools included."""
+    convolutions = 2 * (28 * 28 * 6 * 25 + 10 * 10 * 16 * 150)
+    linears = 2 * (400 * 120 + 120 * 84 + 84 * 10)
+    relus = 28 * 28 * 6 + 10 * 10 * 16 + 120 + 84
+    pools = 4 * (14 * 14 * 6 + 5 * 5 * 16)
+    assert count_flops(LeNet(), np.ones((1, 1, 28, 28))) == convolutions + linears + relus + pools
+
+
+def test_pools_cost_by_window():
+    """Nine windows of six elements; the average also divides once a window."""
+    x = np.ones((1, 1, 4, 5))
+    costs = [count_flops(kind((2, 3), stride=1), x) for kind in (MaxPool2d, AvgPool2d)]
+    assert costs == [9 * 6, 9 * 7]
+
+
+def test_batch_normalization_costs_less_with_fixed_moments():
+    """Six for each element while training; three after, and the moments are read."""
+    layer, x = BatchNorm2d(2), np.ones((3, 2, 4, 4))
+    inference = graph_cost(trace(layer, x))  # a trace is of inference
+    training = graph_cost(trace(lambda x: OPS["batch_norm"].call(x, layer.gamma, layer.beta), x))
+    assert (training.flops, inference.flops) == (6 * 96 + 8, 3 * 96 + 8)
+    assert inference.bytes_read - training.bytes_read == 16

@@ -125,6 +125,39 @@ def layer_norm(step: Step) -> Cost:
     return _streamed(step, 7 * x.size + 5 * (x.size // x.shape[-1]))
 
 
+def conv2d(step: Step) -> Cost:
+    """Cost a multiplication and an addition for each element of the result and each of a kernel."""
+    kernels = step.inputs[1]
+    return _streamed(step, 2 * step.output.size * (kernels.size // (kernels.shape[0] or 1)))
+
+
+def max_pool2d(step: Step) -> Cost:
+    """Cost a comparison for each element of each window."""
+    return _streamed(step, step.output.size * _window_size(step))
+
+
+def avg_pool2d(step: Step) -> Cost:
+    """Cost an addition for each element of each window, and a multiplication for each window."""
+    return _streamed(step, step.output.size * (_window_size(step) + 1))
+
+
+def _window_size(step: Step) -> int:
+    kernel = step.options["kernel_size"]
+    return kernel * kernel if isinstance(kernel, int) else kernel[0] * kernel[1]
+
+
+def batch_norm(step: Step) -> Cost:
+    """Cost a difference, a product and a sum for each element; with moments of its own, three more for those.
+
+    What is done once for each channel (a sum, a root, two products) is counted too.
+    """
+    fixed = step.options.get("mean") is not None
+    channels = step.inputs[1].size
+    cost = _streamed(step, (3 if fixed else 6) * step.output.size + 4 * channels)
+    read = sum(step.options[name].nbytes for name in ("mean", "variance")) if fixed else 0
+    return cost + Cost(0, read, 0)
+
+
 def attention(step: Step) -> Cost:
     """Cost the scores and their odds, the product with the values, and a division for each result."""
     pairs, values = _pairs(step), step.inputs[2].shape[-1]
@@ -175,10 +208,13 @@ COSTS: dict[str, Formula] = {
     "astype": each(0),
     "attention": attention,
     "attention_weights": attention_weights,
+    "avg_pool2d": avg_pool2d,
+    "batch_norm": batch_norm,
     "bce": each_input(8),  # log p, 1 - p, its log, 1 - t, two products, their sum, the total
     "broadcast_to": view,
     "clip": clip,
     "concatenate": each(0),
+    "conv2d": conv2d,
     "cross_entropy": cross_entropy,
     "div": each(1),
     "dropout": each(1),
@@ -191,6 +227,7 @@ COSTS: dict[str, Formula] = {
     "log_softmax": each(5),  # largest, difference, exp, sum, difference
     "matmul": product,
     "max": each_input(1),
+    "max_pool2d": max_pool2d,
     "maximum": each(1),
     "mean": mean,
     "min": each_input(1),

@@ -4,6 +4,8 @@
 """
 
 from tinytorch.core.ops.activations import dropout, gelu, log_softmax, relu, sigmoid, softmax, tanh
+from tinytorch.core.ops.batch_normalization import batch_norm
+from tinytorch.core.ops.convolution import conv2d
 from tinytorch.core.ops.elementwise import (
     abs,
     add,
@@ -25,6 +27,7 @@ from tinytorch.core.ops.lookups import embedding
 from tinytorch.core.ops.losses import bce, cross_entropy, mse
 from tinytorch.core.ops.normalization import layer_norm
 from tinytorch.core.ops.op import NODES, OPS, Op, op
+from tinytorch.core.ops.pooling import avg_pool2d, max_pool2d
 from tinytorch.core.ops.products import linear, matmul
 from tinytorch.core.ops.queries import attention, attention_weights
 from tinytorch.core.ops.reductions import max, mean, min, sum
@@ -39,10 +42,13 @@ __all__ = [
     "astype",
     "attention",
     "attention_weights",
+    "avg_pool2d",
+    "batch_norm",
     "bce",
     "broadcast_to",
     "clip",
     "concatenate",
+    "conv2d",
     "cross_entropy",
     "div",
     "dropout",
@@ -55,6 +61,7 @@ __all__ = [
     "log_softmax",
     "matmul",
     "max",
+    "max_pool2d",
     "maximum",
     "mean",
     "min",

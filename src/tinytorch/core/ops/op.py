@@ -64,7 +64,7 @@ class Op:
     node: type[OpNode]
 
 
-ARRAY_OPTIONS = {"condition", "key", "mask"}  # elsewhere, an array after the inputs is no option
+ARRAY_OPTIONS = {"condition", "key", "mask", "mean"}  # elsewhere, an array after the inputs is no option
 
 OPS: dict[str, Op] = {}
 NODES: dict[str, type[Function]] = {}
@@ -117,13 +117,14 @@ class OpNode(Function):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         arity = _arity(self.run) or len(arguments)
-        super().__init__(*arguments[:arity])
+        inputs = tuple(value for value in arguments[:arity] if value is not None)  # such as no bias
+        super().__init__(*inputs)
         names = _option_names(self.run)
         given = arguments[arity:]
         if given and isinstance(given[0], tensor_type | ndarray) and not ARRAY_OPTIONS & set(names):
             given = given[1:]  # the op's own result, as in SoftmaxBackward(x, out, dim)
         options.update(zip(names, given, strict=False))
-        self.rules = self.run(*(_array(value) for value in arguments[:arity]), **options)[1]
+        self.rules = self.run(*(_array(value) for value in inputs), **options)[1]
 
     def apply(self, grad_output: Array) -> tuple[Array | None, ...]:
         if self.rules is None:
