@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tinytorch.core.activations import ReLU
-from tinytorch.core.layers import Layer, Linear
+from tinytorch.core.layers import Dropout, Layer, Linear, Sequential
 from tinytorch.core.tensor import Tensor
 
-__all__ = ["SimpleMLP"]
+__all__ = ["ImageMLP", "SimpleMLP"]
 
 INITIAL_STD = 0.01
 
@@ -43,3 +43,27 @@ class SimpleMLP(Layer):
     def count_parameters(self) -> int:
         """Count the numbers in all parameters."""
         return sum(parameter.size for parameter in self.parameters())
+
+
+class ImageMLP(Sequential):
+    """A classifier of images with two hidden layers and dropout.
+
+    Takes (n, channels, height, width), `pixels` numbers an image; gives (n, classes).
+
+    Example:
+        >>> ImageMLP(784)(Tensor(np.zeros((2, 1, 28, 28)))).shape
+        (2, 10)
+    """
+
+    def __init__(
+        self, pixels: int, hidden: tuple[int, int] = (512, 256), classes: int = 10, dropout: float = 0.2
+    ) -> None:
+        first, second = hidden
+        super().__init__(
+            *(Linear(pixels, first), ReLU(), Dropout(dropout)),
+            *(Linear(first, second), ReLU(), Dropout(dropout)),
+            Linear(second, classes),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.reshape(len(x.data), -1))

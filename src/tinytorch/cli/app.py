@@ -25,6 +25,7 @@ NUMBERS = [
     ("epochs", 1, 40, "passes over the training data"),
     ("runs", 1, 1000, "timed runs of each model"),
 ]
+THREADS = "threads of the matrix library"
 EPILOG = "Exit codes: 0 ok, 1 invalid or failed, 2 wrong usage, 130 interrupted."
 
 
@@ -44,7 +45,7 @@ def parser() -> ArgumentParser:
     top = ArgumentParser("tinytorch", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"tinytorch {version('tinytorch')}")
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for add in (_add_run, _add_validate, _add_info):
+    for add in (_add_run, _add_validate, _add_info, _add_milestone):
         command = add(commands.add_parser)
         command.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     return top
@@ -80,6 +81,19 @@ def _add_validate(add: Callable[..., ArgumentParser]) -> ArgumentParser:
 def _add_info(add: Callable[..., ArgumentParser]) -> ArgumentParser:
     summary = "show the machine, the limits and the versions a measurement would record"
     return add("info", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+
+
+def _add_milestone(add: Callable[..., ArgumentParser]) -> ArgumentParser:
+    summary = "do again what the field once could not, from the perceptron to transformers, and measure how well"
+    command = add("milestone", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("name", nargs="?", metavar="NAME", help="which one (default: list them)")
+    command.add_argument("--list", action="store_true", help="list the milestones and their goals")
+    command.add_argument("--smoke", action="store_true", help="go through the same code in seconds, on little data")
+    for name, minimum, default, what in (("seed", 0, 0, "decides all that is random"), ("threads", 1, None, THREADS)):
+        text = f"{what} (default: {'all' if default is None else default})"
+        command.add_argument(f"--{name}", type=_at_least(minimum), default=default, metavar="N", help=text)
+    command.add_argument("--data", metavar="PATH", help="the data set's archive or folder (default: fetched once)")
+    return command
 
 
 def _at_least(minimum: int) -> Callable[[str], int]:
