@@ -53,10 +53,19 @@ def linear(x: Array, weight: Array, bias: Array) -> Value:
     """
     if x.ndim == 0:  # `dot` would scale the weights by it
         raise ValueError("a single number has no axis of features")
-    value = x.dot(weight)  # (..., out); the method is half a microsecond quicker than `@`
+    value = _times(x, weight)  # (..., out)
     # On one row, adding a row skips NumPy's broadcasting: another 0.4 µs.
     value += bias[None] if value.ndim == 2 and len(value) == 1 else bias
-    return value, (lambda g: g.dot(weight.T), lambda g: _weight_gradient(x, g), _summed_rows)
+    return value, (lambda g: _times(g, weight.T), lambda g: _weight_gradient(x, g), _summed_rows)
+
+
+def _times(x: Array, matrix: Array) -> Array:
+    """Multiply by a matrix, all leading axes at once.
+
+    The method `dot` is half a microsecond quicker than `@`, but on more than two axes it goes around the matrix library:
+    12 times slower on (16, 128, 128) times (128, 512).
+    """
+    return x.dot(matrix) if x.ndim <= 2 else _stacked(x).dot(matrix).reshape(*x.shape[:-1], matrix.shape[1])
 
 
 def _weight_gradient(x: Array, g: Array) -> Array:
