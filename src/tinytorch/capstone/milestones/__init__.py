@@ -7,7 +7,7 @@ from tinytorch.capstone.milestones.mlp_mnist import MLP_MNIST
 from tinytorch.capstone.milestones.perceptron import PERCEPTRON
 from tinytorch.capstone.milestones.xor import XOR
 
-__all__ = ["MILESTONES", "Figure", "Goal", "Milestone", "Outcome", "Result", "Run", "run_milestone"]
+__all__ = ["LISTED", "MILESTONES", "Figure", "Goal", "Milestone", "Outcome", "Result", "Run", "run_milestone"]
 
 LISTED = (PERCEPTRON, XOR, MLP_MNIST)
 MILESTONES = MappingProxyType({milestone.name: milestone for milestone in LISTED})
