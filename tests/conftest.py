@@ -19,6 +19,10 @@ class VirtualClock:
         """Let time pass."""
         self.time += nanoseconds
 
+    def sleep_until(self, instant):
+        """Let time pass up to an instant; a clock is its own sleeper."""
+        self.time = max(self.time, instant)
+
 
 @pytest.fixture(scope="session")
 def make_clock():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import tinytorch
-from tinytorch.benchmarking.clock import CLOCK, read_cost_ns, utc_now
+from tinytorch.benchmarking.clock import CLOCK, SLEEPER, read_cost_ns, utc_now
 
 SOURCE = Path(tinytorch.__file__).parent
 
@@ -58,3 +58,19 @@ def test_now_is_iso_8601_in_utc():
     moment = datetime.fromisoformat(utc_now())
     assert moment.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - moment) < timedelta(days=1)
+
+
+def test_a_sleeper_never_returns_early(monkeypatch):
+    """It sleeps up to a millisecond before, and watches the clock from there."""
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)  # returns at once: the watching must make up for all of it
+    instant = CLOCK.now_ns() + 2_000_000
+    SLEEPER.sleep_until(instant)
+    assert CLOCK.now_ns() >= instant
+    assert all(0 < seconds <= 0.001 for seconds in slept)
+
+
+def test_an_instant_that_is_past_is_not_waited_for(monkeypatch):
+    """There is nothing left to sleep."""
+    monkeypatch.setattr("time.sleep", None)
+    SLEEPER.sleep_until(CLOCK.now_ns() - 1)

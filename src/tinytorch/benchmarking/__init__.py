@@ -1,22 +1,71 @@
-"""Measuring: any call, any model of any framework; this floor knows none of them."""
+"""Measuring: any call, any model of any framework; this floor knows none of them.
 
-from tinytorch.benchmarking.blas import pinned_blas
-from tinytorch.benchmarking.clock import CLOCK, Clock, MonotonicClock, read_cost_ns, utc_now
-from tinytorch.benchmarking.environment import MachineCounters, collect_environment, machine_counters
-from tinytorch.benchmarking.measure import Latency, Plan, measure_latencies, measure_latency
-from tinytorch.benchmarking.memory import count_elements, inference_peak_bytes, stored_bytes
-from tinytorch.benchmarking.statistics import Estimate, Samples, mean, percentile, sample_std, throughput, wilson
+Names are loaded when first used, so that `import tinytorch.benchmarking` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinytorch.benchmarking.blas import pinned_blas
+    from tinytorch.benchmarking.case import Case
+    from tinytorch.benchmarking.clock import CLOCK, Clock, MonotonicClock, read_cost_ns, utc_now
+    from tinytorch.benchmarking.doors.benchmark import Benchmark
+    from tinytorch.benchmarking.doors.events import OlympicEvent
+    from tinytorch.benchmarking.doors.result import BenchmarkResult
+    from tinytorch.benchmarking.doors.suite import BenchmarkSuite
+    from tinytorch.benchmarking.doors.techniques import compare_optimization_techniques
+    from tinytorch.benchmarking.doors.timer import precise_timer
+    from tinytorch.benchmarking.doors.tinyml import TinyMLPerf
+    from tinytorch.benchmarking.environment import MachineCounters, collect_environment, machine_counters
+    from tinytorch.benchmarking.measure import Latency, Plan, measure_latencies, measure_latency
+    from tinytorch.benchmarking.memory import count_elements, inference_peak_bytes, stored_bytes
+    from tinytorch.benchmarking.metrics import METRICS
+    from tinytorch.benchmarking.outcomes import Outcomes
+    from tinytorch.benchmarking.scenarios import SCENARIOS
+    from tinytorch.benchmarking.statistics import Estimate, Samples, mean, percentile, sample_std, throughput, wilson
+
+NAMES = {
+    "blas": ("pinned_blas",),
+    "case": ("Case",),
+    "clock": ("CLOCK", "Clock", "MonotonicClock", "read_cost_ns", "utc_now"),
+    "doors.benchmark": ("Benchmark",),
+    "doors.events": ("OlympicEvent",),
+    "doors.result": ("BenchmarkResult",),
+    "doors.suite": ("BenchmarkSuite",),
+    "doors.techniques": ("compare_optimization_techniques",),
+    "doors.timer": ("precise_timer",),
+    "doors.tinyml": ("TinyMLPerf",),
+    "environment": ("MachineCounters", "collect_environment", "machine_counters"),
+    "measure": ("Latency", "Plan", "measure_latencies", "measure_latency"),
+    "memory": ("count_elements", "inference_peak_bytes", "stored_bytes"),
+    "metrics": ("METRICS",),
+    "outcomes": ("Outcomes",),
+    "scenarios": ("SCENARIOS",),
+    "statistics": ("Estimate", "Samples", "mean", "percentile", "sample_std", "throughput", "wilson"),
+}
+HOMES = {name: f"tinytorch.benchmarking.{module}" for module, names in NAMES.items() for name in names}
 
 __all__ = [
     "CLOCK",
+    "METRICS",
+    "SCENARIOS",
+    "Benchmark",
+    "BenchmarkResult",
+    "BenchmarkSuite",
+    "Case",
     "Clock",
     "Estimate",
     "Latency",
     "MachineCounters",
     "MonotonicClock",
+    "OlympicEvent",
+    "Outcomes",
     "Plan",
     "Samples",
+    "TinyMLPerf",
     "collect_environment",
+    "compare_optimization_techniques",
     "count_elements",
     "inference_peak_bytes",
     "machine_counters",
@@ -25,6 +74,7 @@ __all__ = [
     "measure_latency",
     "percentile",
     "pinned_blas",
+    "precise_timer",
     "read_cost_ns",
     "sample_std",
     "stored_bytes",
@@ -32,3 +82,16 @@ __all__ = [
     "utc_now",
     "wilson",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name from its module and keep it here."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

@@ -11,7 +11,9 @@ from itertools import pairwise
 from statistics import median_low
 from typing import Protocol
 
-__all__ = ["CLOCK", "Clock", "MonotonicClock", "read_cost_ns", "utc_now"]
+__all__ = ["CLOCK", "SLEEPER", "Clock", "MonotonicClock", "Sleeper", "WatchfulSleeper", "read_cost_ns", "utc_now"]
+
+WATCH_NS = 1_000_000  # a system wakes a sleeper 0.05 to 1 ms after the time it asked for
 
 
 class Clock(Protocol):
@@ -30,7 +32,28 @@ class MonotonicClock:
         return time.perf_counter_ns()
 
 
+class Sleeper(Protocol):
+    """Whatever lets time pass up to an instant of the clock."""
+
+    def sleep_until(self, instant_ns: int) -> None:
+        """Return no earlier than `instant_ns`, and as little later as can be."""
+        ...
+
+
+class WatchfulSleeper:
+    """Sleeps most of the way, and watches the clock for the last millisecond."""
+
+    def sleep_until(self, instant_ns: int) -> None:
+        """Return when `time.perf_counter_ns` has reached `instant_ns`; at once if it is past."""
+        left = instant_ns - time.perf_counter_ns() - WATCH_NS
+        if left > 0:
+            time.sleep(left / 1e9)
+        while time.perf_counter_ns() < instant_ns:
+            pass
+
+
 CLOCK = MonotonicClock()
+SLEEPER = WatchfulSleeper()
 
 
 def read_cost_ns(clock: Clock = CLOCK, reads: int = 1001) -> int:

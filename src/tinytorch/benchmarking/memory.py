@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from statistics import median_low
 from typing import Any
 
-__all__ = ["count_elements", "inference_peak_bytes", "stored_bytes"]
+__all__ = ["count_elements", "inference_peak_bytes", "inference_peaks", "stored_bytes"]
 
 PASSES = 5
 
@@ -47,9 +47,14 @@ def inference_peak_bytes(call: Callable[[], object]) -> int:
     Returns:
         The median of five passes, in bytes.
     """
+    return median_low(inference_peaks(call))
+
+
+def inference_peaks(call: Callable[[], object], passes: int = PASSES) -> list[int]:
+    """Measure the same, pass by pass, in bytes; the first call is left out."""
     call()
     with _tracing():
-        return median_low([_peak(call) for _ in range(PASSES)])
+        return [_peak(call) for _ in range(passes)]
 
 
 def _peak(call: Callable[[], object]) -> int:

@@ -1,0 +1,25 @@
+"""What can be measured of a model. A metric is one file here and one line in `METRICS`; a contract test has its row."""
+
+from tinytorch.benchmarking.metrics import accuracy, energy, parameter_count, throughput
+from tinytorch.benchmarking.metrics.accuracy import compare_accuracy, require_same_outputs
+from tinytorch.benchmarking.metrics.metric import Finding, Measured, Metric, Unavailable
+
+__all__ = [
+    "METRICS",
+    "Finding",
+    "Measured",
+    "Metric",
+    "Unavailable",
+    "compare_accuracy",
+    "require_same_outputs",
+]
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        accuracy.METRIC,
+        throughput.METRIC,
+        energy.METRIC,
+        parameter_count.METRIC,
+    )
+}
