@@ -42,7 +42,7 @@ def slice(x: Array, *, key: Any) -> Value:
 
     def rule(g: Array) -> Array:
         spread = np.zeros(x.shape, g.dtype)
-        if _is_basic(key):
+        if is_basic(key):
             spread[key] = g
         else:
             np.add.at(spread, key, g)
@@ -51,8 +51,8 @@ def slice(x: Array, *, key: Any) -> Value:
     return x[key], (rule,)
 
 
-def _is_basic(key: Any) -> bool:
-    """Say whether a key can name no element twice."""
+def is_basic(key: Any) -> bool:
+    """Say whether a key can name no element twice, and so makes a view."""
     parts = key if isinstance(key, tuple) else (key,)
     return all(
         part is None or part is Ellipsis or isinstance(part, int | np.integer | builtins.slice) for part in parts

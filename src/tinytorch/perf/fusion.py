@@ -1,0 +1,164 @@
+"""Which steps of a graph are done as one: linear layers with their activations, chained while nobody looks between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+from tinytorch.core.ops.shape import is_basic
+from tinytorch.perf.graph import Graph, Step, Value
+from tinytorch.perf.kernels import arrays, form
+from tinytorch.perf.kernels.dense import CURVES, Dense, pack_chain
+from tinytorch.perf.simplification import count_uses
+
+__all__ = ["Kernel", "Task", "tasks_of"]
+
+BLAS_FROM = 1 << 25  # multiplications from which several threads of a matrix library beat one of ours
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function that writes a result, and what it takes between its arrays and `out`.
+
+    Attributes:
+        function: What is called: on the arrays of a task, then `extras`, then the result's memory.
+        extras: What belongs to one call at a time, such as scratch memory, or to all, such as packed weights.
+        named: Whether the memory is passed as `out=`.
+    """
+
+    function: Callable[..., Any]
+    extras: tuple[Any, ...] = ()
+    named: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a plan does at once.
+
+    Attributes:
+        steps: The graph's steps in it, in order.
+        inputs: The arrays it takes.
+        output: The array it gives.
+        make: Makes its kernel; called once for each set of buffers. None for a view.
+        view: Makes the result of the first input's memory. None for a kernel.
+        in_place: Whether the result may stand where an input of its shape and kind stood.
+        weights: Arrays it holds in a form of its own.
+    """
+
+    steps: tuple[Step, ...]
+    inputs: tuple[Value, ...]
+    output: Value
+    make: Callable[[], Kernel] | None = None
+    view: Callable[[Any], Any] | None = None
+    in_place: bool = False
+    weights: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The ops, joined by +."""
+        return "+".join(step.op for step in self.steps)
+
+    @property
+    def allocates(self) -> bool:
+        """Whether a call allocates the result before it is copied into the buffer."""
+        op = self.steps[0].op
+        return self.view is None and len(self.steps) == 1 and op not in arrays.UFUNCS and op not in arrays.MAKERS
+
+
+def tasks_of(graph: Graph) -> list[Task]:
+    """Group the steps of a graph, in order."""
+    uses, done, found = count_uses(graph), set[Value](), []
+    following = {step.inputs[0]: step for step in graph.steps if step.inputs and uses[step.inputs[0]] == 1}
+    fuses = form() != "numpy"
+    for step in graph.steps:
+        if step.output in done:
+            continue
+        chain = _chain(step, following) if fuses else []
+        task = _chain_task(chain) if chain else _task(step)
+        done.update(each.output for each in task.steps)
+        found.append(task)
+    return found
+
+
+def _chain(step: Step, following: dict[Value, Step]) -> list[Step]:
+    """Walk from a linear step as far as its result goes through activations and linear steps only."""
+    chain: list[Step] = []
+    current: Step | None = step
+    while current is not None and _joins(current, chain):
+        chain.append(current)
+        current = following.get(current.output)
+    return chain if chain and not _is_for_blas(chain) else []
+
+
+def _joins(step: Step, chain: list[Step]) -> bool:
+    if step.op in CURVES:
+        return bool(chain) and chain[-1].op in {"linear", "matmul"}
+    return _is_dense(step)
+
+
+def _is_dense(step: Step) -> bool:
+    if step.op not in {"linear", "matmul"}:
+        return False
+    x, weight, *bias = step.inputs
+    fixed = all(isinstance(value.data, np.ndarray) for value in (weight, *bias)) and x.data is None
+    shaped = len(weight.shape) == 2 and len(x.shape) >= 1 and min(step.output.size, x.size) > 0
+    return fixed and shaped and all(value.dtype == np.float32 for value in (*step.inputs, step.output))
+
+
+def _is_for_blas(chain: list[Step]) -> bool:
+    products = sum(step.output.size * step.inputs[0].shape[-1] for step in chain if step.op not in CURVES)
+    return products >= BLAS_FROM and max((pool["num_threads"] for pool in threadpool_info()), default=1) > 1
+
+
+def _chain_task(chain: list[Step]) -> Task:
+    layers: list[Dense] = []
+    for step in chain:
+        if step.op in CURVES:
+            last = layers.pop()
+            layers.append(Dense(last.weight, last.bias, step.op))
+        else:
+            layers.append(Dense(*(value.data for value in step.inputs[1:])))
+    packed, x, output = pack_chain(layers), chain[0].inputs[0], chain[-1].output
+    rows = x.size // x.shape[-1]
+
+    def make() -> Kernel:
+        function = packed.kernel() if len(x.shape) == 2 else _flattened(packed.kernel(), rows)
+        return Kernel(function, (packed.weights, packed.layout, packed.scratch(rows)), named=False)
+
+    return Task(tuple(chain), (x,), output, make, weights=(packed.weights,))
+
+
+def _flattened(kernel: Callable[..., None], rows: int) -> Callable[..., None]:
+    """Let a kernel of two axes take any number of leading ones."""
+
+    def run(x: Any, weights: Any, layout: Any, scratch: Any, out: Any) -> None:
+        kernel(x.reshape(rows, -1), weights, layout, scratch, out.reshape(rows, -1))
+
+    return run
+
+
+def _task(step: Step) -> Task:
+    view = _view(step)
+    if view is not None:
+        return Task((step,), step.inputs[:1], step.output, view=view)
+    make = lambda: Kernel(arrays.kernel_of(step))
+    return Task((step,), step.inputs, step.output, make, in_place=step.op in arrays.ELEMENTWISE)
+
+
+def _view(step: Step) -> Callable[[Any], Any] | None:
+    shape, options = step.output.shape, step.options
+    if step.op == "reshape":
+        return lambda x: x.reshape(shape)
+    if step.op == "permute":
+        return lambda x: x.transpose(options["axes"])
+    if step.op == "broadcast_to":
+        return lambda x: np.broadcast_to(x, shape)
+    if step.op == "slice" and is_basic(options["key"]):
+        key = options["key"] if isinstance(options["key"], tuple) else (options["key"],)
+        whole = key if any(part is Ellipsis for part in key) else (*key, Ellipsis)
+        return lambda x: x[whole]
+    return None

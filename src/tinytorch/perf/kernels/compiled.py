@@ -1,0 +1,325 @@
+"""The loops around the tiles: whole layers on blocks of rows. Imported only where Numba is wanted."""
+
+# Numba compiles these functions by their text, for the kinds of what they are called with.
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+
+from tinytorch.perf.kernels.tiles import address_as_pointer, float_of_bits, float_tile, int8_tile
+
+__all__ = ["chain", "int8", "run_chain", "run_int8"]
+
+# The hash of tiles.py: Numba\'s disk cache sees this file change, and no other. A test keeps it true.
+TILES = "c6f15a9bbeb31950"
+
+ATTEMPTS = 20  # as many functions call each other here, at most, and each may fail to be written once
+
+# A tile of 6 rows and 4 vectors holds 24 sums, 4 vectors of weights and 1 of activations in 29 of 32 registers.
+BLOCK = 96  # rows that share a panel of weights in the cache; a multiple of 6
+
+
+def cached(function):
+    """Compile on first use and keep the result on disk, where there is a place for it."""
+    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder can be written to
+        return numba.njit(**options)(function)
+
+
+def specialized(function, signature):
+    """Compile for one signature, or load that from disk; a call with anything else is a TypeError afterwards."""
+    for _ in range(ATTEMPTS):
+        try:
+            function.compile(signature)
+            break
+        except OSError:  # the disk took no cache entry; what was compiled is there all the same
+            continue
+    function.disable_compile()
+    return function
+
+
+@cached
+def float_panel(layout, vectors, rows, at):
+    """Do all rows of one panel, which is as wide as a tile: six rows at a time, then two, then one."""
+    x, stride, w, count, start, is_relu, out, out_stride = at
+    row = 0
+    while row + 6 <= rows:
+        here = (x + row * stride, stride, w, count, start, is_relu, out + row * out_stride, out_stride)
+        if vectors == 4:
+            float_tile(layout, 6, 4, here)
+        elif vectors == 2:
+            float_tile(layout, 6, 2, here)
+        else:
+            float_tile(layout, 6, 1, here)
+        row += 6
+    while row + 2 <= rows:
+        here = (x + row * stride, stride, w, count, start, is_relu, out + row * out_stride, out_stride)
+        if vectors == 4:
+            float_tile(layout, 2, 4, here)
+        elif vectors == 2:
+            float_tile(layout, 2, 2, here)
+        else:
+            float_tile(layout, 2, 1, here)
+        row += 2
+    if row < rows:
+        here = (x + row * stride, stride, w, count, start, is_relu, out + row * out_stride, out_stride)
+        if vectors == 4:
+            float_tile(layout, 1, 4, here)
+        elif vectors == 2:
+            float_tile(layout, 1, 2, here)
+        else:
+            float_tile(layout, 1, 1, here)
+
+
+@cached
+def float_layer(layout, rows, at, vectors, lanes):
+    """Do one layer: its panels are four vectors wide, then two, then one."""
+    x, stride, w, count, start, is_relu, out, out_stride = at
+    done, widest = 0, 4 if lanes == 16 else 2  # machines of short vectors have half as many of them
+    while done < vectors:
+        left = vectors - done
+        width = widest if left >= widest else 2 if left >= 2 else 1
+        float_panel(layout, width, rows, (x, stride, w, count, start, is_relu, out, out_stride))
+        w += 4 * lanes * width * count
+        start += 4 * lanes * width
+        out += 4 * lanes * width
+        done += width
+
+
+@cached
+def exponential(x):
+    """Give `exp(x)` to a few units in the last place; outside [-87, 88] what it is at the nearer end.
+
+    Source:
+        S. L. Moshier (1989), Methods and Programs for Mathematical Functions: the polynomial of Cephes' expf.
+    """
+    x = min(max(x, np.float32(-87)), np.float32(88))
+    whole = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
+    r = (x - whole * np.float32(0.693359375)) + whole * np.float32(2.12194440e-4)  # ln 2 in two parts
+    p = np.float32(1.9875691500e-4) * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    p = p * (r * r) + r + np.float32(1)
+    return p * float_of_bits((np.int32(whole) + np.int32(127)) << np.int32(23))
+
+
+@cached
+def curved(curve, x):
+    """Apply sigmoid, tanh or GELU in its tanh form, all by one exponential; NaN stays NaN."""
+    one, two = np.float32(1), np.float32(2)
+    if curve == 2:
+        y = one / (one + exponential(-x))
+    elif curve == 3:
+        y = one - two / (one + exponential(two * x))
+    else:
+        bend = np.float32(1.5957691) * (x + np.float32(0.044715) * x * x * x)
+        y = x / (one + exponential(-bend))
+    return y if x == x else x
+
+
+@cached
+def bend(curve, values):
+    """Apply a curve to a block, in place. One loop a curve, so that each is made of vectors."""
+    if curve == 2:
+        for i in range(values.size):
+            values[i] = curved(2, values[i])
+    elif curve == 3:
+        for i in range(values.size):
+            values[i] = curved(3, values[i])
+    elif curve == 4:
+        for i in range(values.size):
+            values[i] = curved(4, values[i])
+
+
+def run_chain(x, weights, layout, scratch, out):
+    """Do linear layers with their activations, one after the other, for a block of rows at a time.
+
+    Args:
+        x: (rows, in), contiguous.
+        weights: Packed, as `dense.pack` gives them.
+        layout: One row a layer: inputs, vectors of outputs, bytes up to its weights, bytes up to its biases, curve.
+        scratch: (2, floats of a block of the widest layer).
+        out: (rows, out), contiguous.
+    """
+    lanes = 16 if layout.itemsize == 8 else 8
+    depth, width = layout.shape[0], out.shape[1]
+    base, source, target = np.intp(weights.ctypes.data), np.intp(x.ctypes.data), np.intp(out.ctypes.data)
+    direct = lanes * layout[depth - 1, 1] == width
+    for start in range(0, x.shape[0], BLOCK):
+        rows = min(BLOCK, x.shape[0] - start)
+        here, stride = source + start * x.shape[1] * 4, np.intp(x.shape[1] * 4)
+        for layer in range(depth):
+            count, vectors, curve = np.intp(layout[layer, 0]), np.intp(layout[layer, 1]), layout[layer, 4]
+            there, step = np.intp(scratch[layer & 1].ctypes.data), vectors * lanes * 4
+            if direct and layer == depth - 1:
+                there = target + start * step
+            w, bias = base + np.intp(layout[layer, 2]), base + np.intp(layout[layer, 3])
+            relu = np.intp(1) if curve == 1 else np.intp(0)
+            float_layer(layout, rows, (here, stride, w, count, bias, relu, there, step), vectors, lanes)
+            if curve > 1:
+                bend(curve, numba.carray(address_as_pointer(there), rows * vectors * lanes))
+            here, stride = there, step
+        if not direct:
+            result = scratch[(depth - 1) & 1]
+            for row in range(rows):
+                for column in range(width):
+                    out[start + row, column] = result[row * (stride // 4) + column]
+
+
+def chain(index_bytes: int) -> Any:
+    """Give `run_chain` for layouts of int64 or int32."""
+    kind = types.int64 if index_bytes == 8 else types.int32
+    matrix, vector = types.float32[:, ::1], types.float32[::1]
+    return specialized(cached(run_chain), (matrix, vector, kind[:, ::1], matrix, matrix))
+
+
+@cached
+def int8_panel(activations, vectors, rows, at):
+    """Do all rows of one panel, which is as wide as a tile: six rows at a time, then two, then one."""
+    x, stride, w, count, start, scales, biases, row_scales, is_relu, out, out_stride = at
+    row = 0
+    while row < rows:
+        own = row_scales + 4 * row if row_scales != 0 else row_scales
+        here = (
+            x + row * stride,
+            stride,
+            w,
+            count,
+            start,
+            scales,
+            biases,
+            own,
+            is_relu,
+            out + row * out_stride,
+            out_stride,
+        )
+        if row + 6 <= rows:
+            if vectors == 4:
+                int8_tile(activations, 6, 4, here)
+            elif vectors == 2:
+                int8_tile(activations, 6, 2, here)
+            else:
+                int8_tile(activations, 6, 1, here)
+            row += 6
+        elif row + 2 <= rows:
+            if vectors == 4:
+                int8_tile(activations, 2, 4, here)
+            elif vectors == 2:
+                int8_tile(activations, 2, 2, here)
+            else:
+                int8_tile(activations, 2, 1, here)
+            row += 2
+        else:
+            if vectors == 4:
+                int8_tile(activations, 1, 4, here)
+            elif vectors == 2:
+                int8_tile(activations, 1, 2, here)
+            else:
+                int8_tile(activations, 1, 1, here)
+            row += 1
+
+
+@cached
+def int8_layer(activations, rows, columns, at):
+    """Do all panels of a layer for a block of rows."""
+    x, stride, w, count, row_scales, is_relu, out, out_stride = at
+    lanes = 16 if activations.itemsize == 1 else 8
+    widest = 4 if lanes == 16 else 2
+    start, scales, biases = [np.intp(columns[i].ctypes.data) for i in range(3)]
+    done, vectors = 0, columns.shape[1] // lanes
+    while done < vectors:
+        left = vectors - done
+        width = widest if left >= widest else 2 if left >= 2 else 1
+        int8_panel(
+            activations,
+            width,
+            rows,
+            (x, stride, w, count, start, scales, biases, row_scales, is_relu, out, out_stride),
+        )
+        step = 4 * lanes * width
+        w += lanes * width * count * (4 // activations.itemsize)
+        start, scales, biases, out = start + step, scales + step, biases + step, out + step
+        done += width
+
+
+@cached
+def largest(row):
+    """Give the largest magnitude of a row; NaN if any number is no finite one."""
+    bits, top = row.view(np.int32), np.int32(0)
+    for i in range(bits.size):
+        magnitude = bits[i] & np.int32(0x7FFFFFFF)
+        top = max(top, magnitude)
+    return float_of_bits(top) if top < np.int32(0x7F800000) else np.float32(np.nan)
+
+
+@cached
+def quantize_row(row, target, fixed):
+    """Write a row as whole numbers of at most 127, and give what one of them stands for.
+
+    Args:
+        row: (in,).
+        target: (in and more,): as unsigned bytes they stand 128 higher.
+        fixed: What one stands for; 0 to find it: a 127th of the largest magnitude.
+    """
+    top = largest(row)
+    scale = fixed if fixed > 0 and top == top else top / np.float32(127)
+    inverse = np.float32(1) / scale if scale >= np.float32(1e-37) else np.float32(0)
+    offset = np.int32(128) if target.itemsize == 1 else np.int32(0)
+    if inverse == 0:
+        for i in range(row.size):
+            target[i] = offset
+        return scale
+    for i in range(row.size):
+        whole = np.rint(row[i] * inverse)
+        target[i] = np.int32(min(max(whole, np.float32(-127)), np.float32(127))) + offset
+    return scale
+
+
+def run_int8(x, weights, columns, activations, scratch, out, how):
+    """Do a linear layer on bytes, from floats to floats.
+
+    Args:
+        x: (rows, in), contiguous.
+        weights: Packed bytes, as `int8.pack` gives them.
+        columns: (3, outputs, padded): what the sums start from (the bits of int32), scales, biases.
+        activations: (rows of a block, in, padded); its kind says the form of the product.
+        scratch: Floats: the scales of a block of rows, then its results.
+        out: (rows, out), contiguous.
+        how: The curve, -1 for the sums themselves as bits of int32, and the scale of activations, 0 to find it.
+    """
+    curve, fixed = how
+    padded, width = np.intp(columns.shape[1]), out.shape[1]
+    count = np.intp(activations.shape[1] * activations.itemsize // 4)
+    stride = np.intp(activations.shape[1] * activations.itemsize)
+    source, base = np.intp(activations.ctypes.data), np.intp(weights.ctypes.data)
+    scales, results = np.intp(scratch.ctypes.data), np.intp(scratch[BLOCK:].ctypes.data)
+    relu = np.intp(1) if curve == 1 else np.intp(0)
+    for start in range(0, x.shape[0], BLOCK):
+        rows = min(BLOCK, x.shape[0] - start)
+        for row in range(rows):
+            scratch[row] = quantize_row(x[start + row], activations[row], fixed)
+        there = np.intp(out.ctypes.data) + start * width * 4 if width == padded else results
+        at = (source, stride, base, count, scales if curve >= 0 else np.intp(0), relu, there, padded * 4)
+        int8_layer(activations, rows, columns, at)
+        if curve > 1:
+            bend(curve, numba.carray(address_as_pointer(there), rows * padded))
+        if width != padded:
+            for row in range(rows):
+                for column in range(width):
+                    out[start + row, column] = scratch[BLOCK + row * padded + column]
+
+
+def int8(kind: str) -> Any:
+    """Give `run_int8` for activations of one kind: `uint8`, `int16` or `int32`."""
+    floats, matrix, how = types.float32[::1], types.float32[:, ::1], types.Tuple((types.int64, types.float32))
+    activations = getattr(types, kind)[:, ::1]
+    return specialized(cached(run_int8), (matrix, types.int8[::1], matrix, activations, floats, matrix, how))

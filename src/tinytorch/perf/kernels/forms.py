@@ -1,0 +1,72 @@
+"""Which form of the kernels this machine runs, decided when it is asked for.
+
+- `vnni`: AVX-512 with VNNI, four products of bytes a lane and instruction.
+- `avx2`: two products of halves a lane and instruction.
+- `plain`: vectors that LLVM makes of whatever the machine has.
+- `numpy`: no Numba, or none wanted; the NumPy twins.
+
+The environment variable `TINYTORCH_KERNELS` names one of them; tests and comparisons set it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from functools import cache
+
+from tinytorch.errors import RangeError, StateError, explain
+
+__all__ = ["FORMS", "VARIABLE", "form", "has_numba", "lanes"]
+
+VARIABLE = "TINYTORCH_KERNELS"
+FLAGS = {
+    "vnni": ("avx512f", "avx512bw", "avx512vl", "avx512vnni"),
+    "avx2": ("avx2", "fma"),
+    "plain": (),
+}
+FORMS = (*FLAGS, "numpy")
+
+
+def form() -> str:
+    """Name the form to run: the one asked for, or the best that this machine can.
+
+    Raises:
+        RangeError: If the one asked for does not exist.
+        StateError: If this machine, or this installation, cannot run it.
+    """
+    wanted = os.environ.get(VARIABLE, "") or "auto"
+    possible = possible_forms()
+    if wanted == "auto":
+        return possible[0]
+    if wanted not in FORMS:
+        raise RangeError(explain(VARIABLE, f"auto or one of {', '.join(FORMS)}", wanted))
+    if wanted not in possible:
+        remedy = "Install tinytorch[fast], or leave the variable unset."
+        raise StateError(explain(VARIABLE, f"one of {', '.join(possible)} here", wanted, remedy=remedy))
+    return wanted
+
+
+def possible_forms() -> tuple[str, ...]:
+    """List the forms that can run here, the best first."""
+    if not has_numba():
+        return ("numpy",)
+    flags = _cpu_flags()
+    return (*(name for name, needed in FLAGS.items() if flags.issuperset(needed)), "numpy")
+
+
+def lanes() -> int:
+    """How many floats the vectors of single-precision kernels hold: 16 with AVX-512, else 8."""
+    return 16 if form() == "vnni" else 8
+
+
+@cache
+def has_numba() -> bool:
+    """Say whether Numba is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
+@cache
+def _cpu_flags() -> frozenset[str]:
+    from llvmlite import binding
+
+    return frozenset(name for name, there in binding.get_host_cpu_features().items() if there)

@@ -1,0 +1,209 @@
+"""Linear layers on bytes: int8 weights, activations made int8 on the way in, sums in int32, floats on the way out.
+
+The twin `linear_by_numpy` says what is computed. A compiled form gives the same int32 sums, to the bit; the floats made
+of them can differ in the last place, as it may multiply and add in one rounding.
+
+- Weights are symmetric, one scale per output: `w ≈ q · scale`, q in [-127, 127].
+- Activations are symmetric, one scale per row, found in the call (dynamic) or fixed before (calibrated).
+- The result is `sum(q_x q_w) · (scale_x scale_w) + bias`.
+
+Source:
+    B. Jacob et al. (2018), Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    Inference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinytorch.core.ops import OPS
+from tinytorch.perf.kernels import forms
+from tinytorch.perf.kernels.dense import CURVES, aligned, panels, unpanel
+
+__all__ = ["PackedLinear", "Scratch", "linear_by_numpy", "pack_linear", "quantize_columns", "quantize_rows"]
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.int8]
+
+LARGEST = np.float32(127)
+SMALLEST_SCALE = np.float32(1e-37)  # below it, the inverse overflows; such a row counts as zeros
+EXACT_BLOCK = 1024  # products of bytes that float32 adds up without rounding: 1024 · 127² < 2²⁴
+ROWS_AT_ONCE = 96
+
+# Per form: the kind of activations, the inputs that one lane multiplies at once, the sums in a vector.
+LAYOUTS = {"vnni": ("uint8", 4, 16), "avx2": ("int16", 2, 8), "plain": ("int32", 1, 8)}
+
+
+@dataclass(frozen=True, eq=False)
+class PackedLinear:
+    """A layer's weights in the order in which a form of the kernel reads them.
+
+    Attributes:
+        values: int8: (in, out) for the twin, or packed panels.
+        columns: (3, out, padded): what the sums start from (the bits of int32), scales, biases.
+        inputs: Features of a row.
+        outputs: Features of a result.
+        form: Which form they are for.
+    """
+
+    values: Bytes
+    columns: Floats
+    inputs: int
+    outputs: int
+    form: str
+
+    def matrix(self) -> Bytes:
+        """Give the weights as (in, out)."""
+        if self.form == "numpy":
+            return self.values
+        _, group, lanes = LAYOUTS[self.form]
+        return unpanel(self.values, (self.inputs, self.outputs), lanes, group)
+
+    @property
+    def scales(self) -> Floats:
+        """(out,): what one step of each output's weights stands for."""
+        return self.columns[1, : self.outputs]
+
+    @property
+    def bias(self) -> Floats:
+        """(out,)."""
+        return self.columns[2, : self.outputs]
+
+    def run(
+        self, x: Floats, out: Floats, curve: str = "none", fixed: float = 0.0, scratch: Scratch | None = None
+    ) -> None:
+        """Compute the layer.
+
+        Args:
+            x: (rows, in), contiguous.
+            out: (rows, out), contiguous; the result goes here.
+            curve: The activation: `none`, `relu`, `sigmoid`, `tanh` or `gelu`.
+            fixed: The scale of activations; 0 to find one for each row.
+            scratch: Memory for one call at a time; made here if there is none.
+        """
+        if self.form == "numpy":
+            out[...] = linear_by_numpy(x, self, curve, fixed)
+            return
+        how = (CURVES[curve], np.float32(fixed))
+        self._compiled(x, out, how, scratch)
+
+    def sums(self, x: Floats, fixed: float = 0.0) -> NDArray[np.int32]:
+        """Give the int32 sums themselves, (rows, out)."""
+        if self.form == "numpy":
+            return exact_product(quantize_rows(x, fixed)[0], self.values)
+        out = np.empty((len(x), self.outputs), np.float32)
+        self._compiled(x, out, (-1, np.float32(fixed)), None)
+        return out.view(np.int32)
+
+    def _compiled(self, x: Floats, out: Floats, how: tuple[int, np.float32], scratch: Scratch | None) -> None:
+        own = scratch or self.scratch(len(x))
+        _kernel(self.form)(x, self.values, self.columns, own.activations, own.floats, out, how)
+
+    def scratch(self, rows: int) -> Scratch:
+        """Make the memory that one call at a time needs."""
+        if self.form == "numpy":
+            return Scratch(np.empty((0, 0), np.uint8), np.empty(0, np.float32))
+        kind, group, _ = LAYOUTS[self.form]
+        height, width = max(1, min(rows, ROWS_AT_ONCE)), -(-self.inputs // group) * group
+        activations = aligned((height, width), kind)
+        activations[...] = 0  # the padding meets weights of 0
+        return Scratch(activations, np.empty(ROWS_AT_ONCE + height * self.columns.shape[1], np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Scratch:
+    """Memory for the activations of a block of rows as whole numbers, and for their scales and results."""
+
+    activations: NDArray[Any]
+    floats: Floats
+
+
+def pack_linear(q: Bytes, scales: Floats, bias: Floats | None = None) -> PackedLinear:
+    """Pack int8 weights (in, out) with one scale per output for the form that runs here."""
+    form = forms.form()
+    inputs, outputs = q.shape
+    if form == "numpy":
+        return PackedLinear(np.ascontiguousarray(q), _columns(outputs, scales, bias), inputs, outputs, form)
+    _, group, lanes = LAYOUTS[form]
+    packed = panels(q, lanes, group)
+    values = aligned(packed.shape, np.int8)
+    values[...] = packed
+    columns = _columns(-(-outputs // lanes) * lanes, scales, bias)
+    if form == "vnni":  # its activations stand 128 higher
+        columns[0].view(np.int32)[:outputs] = -128 * q.sum(axis=0, dtype=np.int32)
+    return PackedLinear(values, columns, inputs, outputs, form)
+
+
+def _columns(padded: int, scales: Floats, bias: Floats | None) -> Floats:
+    columns = np.zeros((3, padded), np.float32)
+    columns[1, : len(scales)] = scales
+    if bias is not None:
+        columns[2, : len(bias)] = bias
+    return columns
+
+
+def quantize_columns(weight: Floats) -> tuple[Bytes, Floats]:
+    """Make a matrix int8, each column with a scale of its own.
+
+    Args:
+        weight: (in, out), finite.
+
+    Returns:
+        (in, out) in [-127, 127], and (out,) scales, 1 for a column of zeros.
+
+    Example:
+        >>> q, scales = quantize_columns(np.float32([[127, -254], [63, 20]]))
+        >>> q.tolist(), scales.tolist()
+        ([[127, -127], [63, 10]], [1.0, 2.0])
+    """
+    top = np.abs(weight).max(axis=0, initial=0).astype(np.float32)
+    scales = np.where(top / LARGEST >= SMALLEST_SCALE, top / LARGEST, np.float32(1)).astype(np.float32)
+    return np.clip(np.rint(weight / scales), -LARGEST, LARGEST).astype(np.int8), scales
+
+
+def quantize_rows(x: Floats, fixed: float = 0.0) -> tuple[NDArray[np.int32], Floats]:
+    """Make rows whole numbers of at most 127, each with a scale of its own, or all with a fixed one.
+
+    A row with a number that is not finite has the scale NaN, so that its results are NaN.
+
+    Returns:
+        (rows, in) and (rows,).
+    """
+    top = np.abs(x).max(axis=1, initial=0)
+    top = np.where(np.isfinite(top), top, np.float32(np.nan))
+    scales = np.where(np.isnan(top) | (fixed <= 0), top / LARGEST, np.float32(fixed)).astype(np.float32)
+    large = scales >= SMALLEST_SCALE
+    inverse = np.divide(np.float32(1), scales, out=np.zeros_like(scales), where=large)
+    finite = np.where(large[:, None], x, np.float32(0))
+    return np.clip(np.rint(finite * inverse[:, None]), -LARGEST, LARGEST).astype(np.int32), scales
+
+
+def exact_product(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int32]:
+    """Multiply matrices of whole numbers of at most 127, by a matrix library's floats in blocks that cannot round."""
+    total = np.zeros((len(a), b.shape[1]), np.int32)
+    for start in range(0, len(b), EXACT_BLOCK):
+        part = slice(start, start + EXACT_BLOCK)
+        total += (a[:, part].astype(np.float32) @ b[part].astype(np.float32)).astype(np.int32)
+    return total
+
+
+def linear_by_numpy(x: Floats, layer: PackedLinear, curve: str = "none", fixed: float = 0.0) -> Floats:
+    """Compute what the kernel computes."""
+    q, scales = quantize_rows(x, fixed)
+    result = exact_product(q, layer.matrix()).astype(np.float32) * (scales[:, None] * layer.scales) + layer.bias
+    return result if curve == "none" else OPS[curve].run(result)[0]
+
+
+@cache
+def _kernel(form: str) -> Callable[..., None]:
+    """Compile the kernel for one form, or load it from disk."""
+    from tinytorch.perf.kernels import compiled
+
+    kernel: Callable[..., None] = compiled.int8(LAYOUTS[form][0])
+    return kernel

@@ -1,0 +1,161 @@
+"""Graphs made shorter without changing what they give: each pass takes a graph and returns another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tinytorch.perf.graph import Graph, Step, Value
+
+__all__ = ["PASSES", "simplify"]
+
+Pass = Callable[[Graph], Graph]
+Found = dict[Value, Value]
+
+
+def simplify(graph: Graph) -> Graph:
+    """Apply all passes, in their order, until none finds anything.
+
+    Example:
+        >>> from tinytorch.perf.graph import trace
+        >>> graph = trace(lambda x: x.reshape(4).reshape(2, 2).transpose().transpose() + 1, np.ones((2, 2)))
+        >>> [step.op for step in simplify(graph).steps]
+        ['add']
+    """
+    steps = -1
+    while steps != len(graph):
+        steps = len(graph)
+        for each in PASSES:
+            graph = each(graph)
+    return graph
+
+
+def merge_reshapes(graph: Graph) -> Graph:
+    """Let a reshape of a reshape start from the first one's operand."""
+    return _merged(graph, "reshape", lambda _, second: {"shape": second.output.shape})
+
+
+def merge_transposes(graph: Graph) -> Graph:
+    """Make all changes of the order of axes a permute, and one of two that follow each other."""
+    steps = [_as_permute(step) for step in graph.steps]
+    return _merged(replace(graph, steps=tuple(steps)), "permute", _composed)
+
+
+def _as_permute(step: Step) -> Step:
+    if step.op not in {"transpose", "permute"}:
+        return step
+    rank = len(step.output.shape)
+    if step.op == "permute":
+        axes = [axis % rank for axis in step.options["axes"]]
+    else:
+        axes = list(range(rank))
+        first, second = step.options.get("dim0", -2), step.options.get("dim1", -1)
+        axes[first], axes[second] = axes[second], axes[first]
+    return replace(step, op="permute", options={"axes": tuple(axes)})
+
+
+def _composed(first: Step, second: Step) -> dict[str, Any]:
+    return {"axes": tuple(first.options["axes"][axis] for axis in second.options["axes"])}
+
+
+def _merged(graph: Graph, op: str, options: Callable[[Step, Step], dict[str, Any]]) -> Graph:
+    made: dict[Value, Step] = {}
+    for step in graph.steps:
+        before = made.get(step.inputs[0]) if step.inputs else None
+        if step.op == op and before is not None and before.op == op:
+            step = replace(step, inputs=before.inputs, options=options(before, step))  # noqa: PLW2901  the merged one
+        made[step.output] = step
+    return replace(graph, steps=tuple(made.values()))
+
+
+def drop_idle_steps(graph: Graph) -> Graph:
+    """Leave out steps that give their operand as it came."""
+    same: Found = {}
+    kept = []
+    for step in graph.steps:
+        moved = replace(step, inputs=tuple(same.get(value, value) for value in step.inputs))
+        if _is_idle(moved):
+            same[step.output] = moved.inputs[0]
+        else:
+            kept.append(moved)
+    return replace(graph, steps=tuple(kept), outputs=tuple(same.get(value, value) for value in graph.outputs))
+
+
+def _is_idle(step: Step) -> bool:
+    if len(step.inputs) != 1 or not _alike(step.inputs[0], step.output):
+        return False
+    if step.op == "permute":
+        return tuple(step.options["axes"]) == tuple(range(len(step.output.shape)))
+    if step.op == "clip":
+        return all(limit is None for limit in step.options.values())
+    return step.op in {"reshape", "astype", "broadcast_to", "dropout", "concatenate"}  # of the same shape and kind
+
+
+def _alike(a: Value, b: Value) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype
+
+
+def join_bias(graph: Graph) -> Graph:
+    """Make a linear step of a product with a matrix and a row that is added to it."""
+    uses = count_uses(graph)
+    made: dict[Value, Step] = {}
+    for step in graph.steps:
+        found = _biased(step, made, uses)
+        made[step.output] = step if found is None else replace(step, op="linear", inputs=found, options={})
+    return replace(graph, steps=tuple(made.values()))
+
+
+def _biased(step: Step, made: dict[Value, Step], uses: dict[Value, int]) -> tuple[Value, ...] | None:
+    if step.op != "add":
+        return None
+    for product, bias in (step.inputs, step.inputs[::-1]):
+        before = made.get(product)
+        if before is None or before.op != "matmul" or uses[product] != 1 or not before.inputs[0].shape:
+            continue
+        weight = before.inputs[1]
+        fits = len(weight.shape) == 2 and bias.shape == weight.shape[1:] and _is_fixed(weight) and _is_fixed(bias)
+        if fits and step.output.shape == product.shape and product.dtype == step.output.dtype:
+            return (*before.inputs, bias)
+    return None
+
+
+def _is_fixed(value: Value) -> bool:
+    return isinstance(value.data, np.ndarray)
+
+
+def drop_unused_steps(graph: Graph) -> Graph:
+    """Leave out steps whose result nobody takes."""
+    wanted = set(graph.outputs)
+    kept = []
+    for step in reversed(graph.steps):
+        if step.output in wanted:
+            kept.append(step)
+            wanted.update(step.inputs)
+    return replace(graph, steps=tuple(reversed(kept)))
+
+
+def count_uses(graph: Graph) -> dict[Value, int]:
+    """Count how often each array is taken, by a step or by the caller."""
+    found: dict[Value, int] = {}
+    for value in _taken(graph):
+        found[value] = found.get(value, 0) + 1
+    return found
+
+
+def _taken(graph: Graph) -> Iterable[Value]:
+    for step in graph.steps:
+        yield from step.inputs
+    yield from graph.outputs
+
+
+PASSES: tuple[Pass, ...] = (
+    merge_reshapes,
+    merge_transposes,
+    drop_idle_steps,
+    drop_unused_steps,
+    join_bias,
+    drop_unused_steps,
+)
