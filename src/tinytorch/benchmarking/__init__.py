@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tinytorch.benchmarking.outcomes import Outcomes
     from tinytorch.benchmarking.scenarios import SCENARIOS
     from tinytorch.benchmarking.statistics import Estimate, Samples, mean, percentile, sample_std, throughput, wilson
+    from tinytorch.benchmarking.subjects import Subject, Workload, subject_of
+    from tinytorch.benchmarking.workers import Failure, FailureKind, WorkerError
 
 NAMES = {
     "blas": ("pinned_blas",),
@@ -43,6 +45,8 @@ NAMES = {
     "outcomes": ("Outcomes",),
     "scenarios": ("SCENARIOS",),
     "statistics": ("Estimate", "Samples", "mean", "percentile", "sample_std", "throughput", "wilson"),
+    "subjects": ("Subject", "Workload", "subject_of"),
+    "workers": ("Failure", "FailureKind", "WorkerError"),
 }
 HOMES = {name: f"tinytorch.benchmarking.{module}" for module, names in NAMES.items() for name in names}
 
@@ -56,6 +60,8 @@ __all__ = [
     "Case",
     "Clock",
     "Estimate",
+    "Failure",
+    "FailureKind",
     "Latency",
     "MachineCounters",
     "MonotonicClock",
@@ -63,7 +69,10 @@ __all__ = [
     "Outcomes",
     "Plan",
     "Samples",
+    "Subject",
     "TinyMLPerf",
+    "WorkerError",
+    "Workload",
     "collect_environment",
     "compare_optimization_techniques",
     "count_elements",
@@ -78,6 +87,7 @@ __all__ = [
     "read_cost_ns",
     "sample_std",
     "stored_bytes",
+    "subject_of",
     "throughput",
     "utc_now",
     "wilson",
