@@ -10,6 +10,7 @@ BUILT_IN = {
     "RangeError": (ValueError,),
     "StateError": (RuntimeError,),
     "DataError": (ValueError,),
+    "MeasurementError": (RuntimeError,),
     "SubmissionError": (AssertionError, ValueError),
 }
 

@@ -6,6 +6,7 @@ TinyTorchError
 ├── RangeError (ValueError)       a number lies outside what is allowed
 ├── StateError (RuntimeError)     the right call at the wrong time
 ├── DataError (ValueError)        a file or a data set is not what it should be
+├── MeasurementError (RuntimeError)   what was to be measured did not go on
 └── SubmissionError (AssertionError, ValueError)   a submission breaks its rules; lists every problem
 
 Every message has one form, made by `explain`: what must be rule; got value — at path. Remedy.
@@ -16,6 +17,7 @@ from collections.abc import Iterable
 __all__ = [
     "DTypeError",
     "DataError",
+    "MeasurementError",
     "RangeError",
     "ShapeError",
     "StateError",
@@ -47,6 +49,10 @@ class StateError(TinyTorchError, RuntimeError):
 
 class DataError(TinyTorchError, ValueError):
     """A file or a data set is not what it should be."""
+
+
+class MeasurementError(TinyTorchError, RuntimeError):
+    """What was to be measured did not go on: a worker died, hung or raised."""
 
 
 class SubmissionError(TinyTorchError, AssertionError, ValueError):

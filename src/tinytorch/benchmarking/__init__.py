@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tinytorch.benchmarking.blas import pinned_blas
+    from tinytorch.benchmarking.campaign import certify, compare
     from tinytorch.benchmarking.case import Case
+    from tinytorch.benchmarking.certificate import Certificate
     from tinytorch.benchmarking.clock import CLOCK, Clock, MonotonicClock, read_cost_ns, utc_now
+    from tinytorch.benchmarking.comparison import Comparison
+    from tinytorch.benchmarking.design import PRESETS, Design
     from tinytorch.benchmarking.doors.benchmark import Benchmark
     from tinytorch.benchmarking.doors.events import OlympicEvent
     from tinytorch.benchmarking.doors.result import BenchmarkResult
@@ -23,14 +27,19 @@ if TYPE_CHECKING:
     from tinytorch.benchmarking.metrics import METRICS
     from tinytorch.benchmarking.outcomes import Outcomes
     from tinytorch.benchmarking.scenarios import SCENARIOS
+    from tinytorch.benchmarking.sessions import Hooks, Progress
     from tinytorch.benchmarking.statistics import Estimate, Samples, mean, percentile, sample_std, throughput, wilson
     from tinytorch.benchmarking.subjects import Subject, Workload, subject_of
     from tinytorch.benchmarking.workers import Failure, FailureKind, WorkerError
 
 NAMES = {
     "blas": ("pinned_blas",),
+    "campaign": ("certify", "compare"),
     "case": ("Case",),
+    "certificate": ("Certificate",),
     "clock": ("CLOCK", "Clock", "MonotonicClock", "read_cost_ns", "utc_now"),
+    "comparison": ("Comparison",),
+    "design": ("PRESETS", "Design"),
     "doors.benchmark": ("Benchmark",),
     "doors.events": ("OlympicEvent",),
     "doors.result": ("BenchmarkResult",),
@@ -44,6 +53,7 @@ NAMES = {
     "metrics": ("METRICS",),
     "outcomes": ("Outcomes",),
     "scenarios": ("SCENARIOS",),
+    "sessions": ("Hooks", "Progress"),
     "statistics": ("Estimate", "Samples", "mean", "percentile", "sample_std", "throughput", "wilson"),
     "subjects": ("Subject", "Workload", "subject_of"),
     "workers": ("Failure", "FailureKind", "WorkerError"),
@@ -53,27 +63,35 @@ HOMES = {name: f"tinytorch.benchmarking.{module}" for module, names in NAMES.ite
 __all__ = [
     "CLOCK",
     "METRICS",
+    "PRESETS",
     "SCENARIOS",
     "Benchmark",
     "BenchmarkResult",
     "BenchmarkSuite",
     "Case",
+    "Certificate",
     "Clock",
+    "Comparison",
+    "Design",
     "Estimate",
     "Failure",
     "FailureKind",
+    "Hooks",
     "Latency",
     "MachineCounters",
     "MonotonicClock",
     "OlympicEvent",
     "Outcomes",
     "Plan",
+    "Progress",
     "Samples",
     "Subject",
     "TinyMLPerf",
     "WorkerError",
     "Workload",
+    "certify",
     "collect_environment",
+    "compare",
     "compare_optimization_techniques",
     "count_elements",
     "inference_peak_bytes",

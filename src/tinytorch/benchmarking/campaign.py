@@ -1,0 +1,259 @@
+"""Comparing variants side by side: fresh processes, adjacent rounds, and a verdict with its price.
+
+from tinytorch.benchmarking import compare
+print(compare("package.module:before", "package.module:after").verdict.sentence())
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+from tinytorch.benchmarking.certificate import Certificate, relevant, total, yardstick_variation
+from tinytorch.benchmarking.clock import Clock, utc_now
+from tinytorch.benchmarking.comparison import Comparison, StopRule
+from tinytorch.benchmarking.design import PRESETS, Design
+from tinytorch.benchmarking.environment import collect_environment
+from tinytorch.benchmarking.records import Lost, Session
+from tinytorch.benchmarking.sessions import Hooks, Progress, Runner
+from tinytorch.benchmarking.statistics import AnytimeSignTest, FixedLooks, judge, paired_ratio
+from tinytorch.benchmarking.statistics.verdicts import MARGIN
+from tinytorch.benchmarking.subjects import Subject, subject_of
+from tinytorch.errors import MeasurementError, RangeError, explain
+
+__all__ = ["certify", "compare"]
+
+STOPS = ("fixed", "width", "decision")
+EXTENSION = 4  # with another rule than `fixed`, at most so many times the planned sessions
+NULL = Design(sessions=6, rounds=30, budget_seconds=2.0)
+SEEDS = 2**32
+CLOCK_READS = 1001
+
+
+def compare(
+    baseline: Any,
+    candidate: Any,
+    *more: Any,
+    preset: str | Design = "standard",
+    margin: float = MARGIN,
+    seed: int | None = None,
+    stop: StopRule = "fixed",
+    certified: bool = True,
+    hooks: Hooks | None = None,
+) -> Comparison:
+    """Measure variants side by side and say which is faster, by how much, or what it would take to tell.
+
+    An interrupt from the keyboard ends it early; what was measured up to then comes back, with `complete` false.
+
+    Args:
+        baseline: What the others are compared with; see `tinytorch.benchmarking.subjects` for what can be given.
+        candidate: What is compared.
+        more: Further candidates.
+        preset: `quick`, `standard` or `rigorous`, or a design of your own.
+        margin: How much slower or faster still counts as equivalent, as a share.
+        seed: What orders, hash seeds and paddings follow from; drawn where none is given, and kept.
+        stop: `fixed` measures what was planned. `width` goes on until the interval reaches at most half the margin, at
+            looks fixed beforehand. `decision` stops once a test decides that may be looked at any time. Both stop at
+            four times the planned sessions.
+        certified: Whether to spend two more seconds on a null run: the baseline against itself.
+        hooks: What is told of progress and attempts, and what stands in for processes and clocks in tests.
+
+    Raises:
+        DTypeError, DataError: If a variant is nothing that can be measured.
+        RangeError: If a number is out of range, or the variants are too slow for the budget.
+        MeasurementError: If no two variants ever finished a round together; it carries the first failure's story.
+
+    Example:
+        >>> found = compare(lambda: sum(range(2000)), lambda: sum(range(1000)), preset="quick", certified=False)
+        >>> str(found.verdict.outcome)
+        'faster'
+
+    Source:
+        T. Kalibera, R. Jones (2013), Rigorous Benchmarking in Reasonable Time.
+    """
+    hooks, subjects = hooks or Hooks(), [subject_of(given) for given in (baseline, candidate, *more)]
+    if stop not in STOPS:
+        raise RangeError(explain("stop", f"one of {', '.join(STOPS)}", stop))
+    design, name = _design(preset)
+    campaign = _Campaign(subjects, design, seed if seed is not None else secrets.randbelow(SEEDS), hooks)
+    started = utc_now()
+    hooks.on_attempt("started", _attempt(subjects, campaign.seed, started))
+    try:
+        certificate = _certificate_of(subjects[0], design, campaign.seed, hooks) if certified else None
+        sessions = list(campaign.sessions(stop, margin))
+    except BaseException as error:
+        hooks.on_attempt("aborted", _attempt(subjects, campaign.seed, started) | {"reason": repr(error)})
+        raise
+    found = Comparison(
+        subjects=tuple(subject.describe() for subject in subjects),
+        design=replace(campaign.runner.design, sessions=max(len(sessions), campaign.runner.design.sessions)),
+        preset=name,
+        stop=stop,
+        margin=margin,
+        seed=campaign.seed,
+        started=started,
+        sessions=tuple(sessions),
+        lost=tuple(campaign.runner.lost),
+        complete=not campaign.interrupted,
+        environment=dict(collect_environment()),
+        certificate=certificate,
+        notes=tuple(_notes(design, campaign.runner.design)),
+    )
+    hooks.on_attempt("finished" if found.complete else "aborted", _attempt(subjects, campaign.seed, started))
+    return _usable(found)
+
+
+def certify(subject: Any, *, seed: int | None = None, seconds: float = 2.0, hooks: Hooks | None = None) -> Certificate:
+    """Compare a subject with itself for about two seconds, and say what the instrument is worth here.
+
+    Raises:
+        MeasurementError: If the subject fails.
+
+    Example:
+        >>> 0 <= certify(lambda: sum(range(1000)), seconds=0.2).half_width
+        True
+    """
+    chosen = seed if seed is not None else secrets.randbelow(SEEDS)
+    return _certificate_of(subject_of(subject), replace(NULL, budget_seconds=seconds), chosen, hooks or Hooks())
+
+
+@dataclass(slots=True)
+class _Campaign:
+    """All sessions of one comparison."""
+
+    subjects: Sequence[Subject]
+    design: Design
+    seed: int
+    hooks: Hooks
+    interrupted: bool = False
+    runner: Runner = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runner = Runner(self.subjects, self.design, self.seed, self.hooks)
+
+    def sessions(self, stop: StopRule, margin: float) -> Iterator[Session]:
+        """Run session after session, until the rule says stop, or the keyboard does."""
+        rule = _Rule(stop, self.design.sessions, margin)
+        done: list[Session] = []
+        try:
+            while self.runner.can_go_on and not rule.stops(done, self.runner.design.sessions):
+                total_sessions = self.runner.design.sessions if stop == "fixed" else rule.most
+                self.hooks.on_progress(Progress("comparing", len(done), total_sessions, rule.detail(done)))
+                session = self.runner.session(len(done))
+                done.append(session)
+                yield session
+        except KeyboardInterrupt:
+            self.interrupted = True
+
+
+@dataclass(slots=True)
+class _Rule:
+    """When to stop."""
+
+    stop: StopRule
+    planned: int
+    margin: float
+
+    @property
+    def most(self) -> int:
+        return EXTENSION * self.planned
+
+    def stops(self, done: Sequence[Session], affordable: int) -> bool:
+        if self.stop == "fixed":
+            return len(done) >= affordable
+        if len(done) >= self.most:
+            return True
+        differences = _differences(done)
+        if not differences:
+            return False
+        if self.stop == "decision":
+            return AnytimeSignTest().after(value for session in differences for value in session).rejects
+        looks = tuple(self.planned * step for step in range(1, EXTENSION + 1))
+        return FixedLooks(looks, self.margin / 2).stops(paired_ratio(differences))
+
+    def detail(self, done: Sequence[Session]) -> str:
+        differences = _differences(done)
+        return judge(differences, self.margin).sentence() if len(differences) > 1 else ""
+
+
+def _differences(done: Sequence[Session]) -> list[list[float]]:
+    """Give the log ratios of the first candidate so far."""
+    found = [[math.log(s.turns[0].wall_ns[n] / s.turns[1].wall_ns[n]) for n in s.rounds_of(0, 1)] for s in done]
+    return [session for session in found if session]
+
+
+def _design(preset: str | Design) -> tuple[Design, str]:
+    if isinstance(preset, Design):
+        return preset, "own"
+    if preset not in PRESETS:
+        raise RangeError(explain("preset", f"one of {', '.join(PRESETS)}, or a Design", preset))
+    return PRESETS[preset], preset
+
+
+def _certificate_of(subject: Subject, design: Design, seed: int, hooks: Hooks) -> Certificate:
+    """Run the null: the same subject in both seats."""
+    null = replace(NULL, threads=design.threads, timeout_seconds=design.timeout_seconds)
+    null = replace(null, budget_seconds=min(null.budget_seconds, design.budget_seconds), epoch_ns=design.epoch_ns)
+    runner = Runner([subject, subject], null, seed ^ 0x5EED, hooks)
+    start = hooks.clock.now_ns()
+    sessions: list[Session] = []
+    hooks.on_progress(Progress("certifying", 0, null.sessions))
+    while runner.can_go_on and len(sessions) < runner.design.sessions:
+        sessions.append(runner.session(len(sessions)))
+        hooks.on_progress(Progress("certifying", len(sessions), runner.design.sessions))
+    differences = _differences(sessions)
+    if not differences:
+        raise _story([subject.name, subject.name], runner.lost)
+    verdict = judge(differences)
+    return Certificate(
+        null=verdict.ratio,
+        outcome=verdict.outcome,
+        clock=_clock_audit(hooks.clock),
+        yardstick_cv=yardstick_variation(sessions),
+        steal_seconds=total(sessions, "steal_seconds"),
+        throttled_seconds=total(sessions, "throttled_seconds"),
+        worker_kind=sessions[0].turns[0].process["kind"],
+        seconds=(hooks.clock.now_ns() - start) / 1e9,
+        machine=relevant(collect_environment()),
+    )
+
+
+def _clock_audit(clock: Clock) -> dict[str, Any]:
+    """Read the clock again and again: what it costs, how fine it is, and whether it ever ran backwards."""
+    moments = [clock.now_ns() for _ in range(CLOCK_READS)]
+    steps = sorted(later - earlier for earlier, later in pairwise(moments))
+    finest = next((step for step in steps if step > 0), None)
+    return {"cost_ns": steps[len(steps) // 2], "resolution_ns": finest, "is_monotonic": steps[0] >= 0}
+
+
+def _usable(found: Comparison) -> Comparison:
+    """Refuse a comparison that says nothing at all, and tell its story."""
+    if not found.complete or any(found.log_ratios(number) for number in range(1, len(found.subjects))):
+        return found
+    raise _story(found.names, found.lost)
+
+
+def _story(names: Sequence[str], lost: Sequence[Lost]) -> MeasurementError:
+    """Say which variants failed, and how, with the first one's traceback and last words."""
+    failures = [entry.failure.of(names[entry.variant]) for entry in lost]
+    told = " ".join(dict.fromkeys(failure.sentence() for failure in failures))
+    parts = [explain("a comparison", "of variants that run", told or "none that did")]
+    for failure in failures[:1]:
+        parts += [part for part in (failure.traceback, failure.stdout, failure.stderr) if part]
+    return MeasurementError("\n".join(parts))
+
+
+def _attempt(subjects: Sequence[Subject], seed: int, started: str) -> dict[str, Any]:
+    return {"subjects": [subject.describe() for subject in subjects], "seed": seed, "started": started}
+
+
+def _notes(planned: Design, carried_out: Design) -> list[str]:
+    if (planned.sessions, planned.rounds) == (carried_out.sessions, carried_out.rounds):
+        return []
+    made = f"{carried_out.sessions} sessions of {carried_out.rounds} rounds"
+    wanted = f"{planned.sessions} of {planned.rounds}"
+    return [f"To keep to {planned.budget_seconds:g} s, {made} were made instead of {wanted}."]

@@ -1,0 +1,142 @@
+"""What a comparison leaves behind: raw samples, by session, variant and round. Everything else is derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from tinytorch.benchmarking.workers import Failure, FailureKind
+
+__all__ = ["Lost", "Session", "Spent", "Turns"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What one variant did in one session: one entry a round.
+
+    Attributes:
+        wall_ns: What an epoch lasted.
+        cpu_ns: How long the thread ran in it.
+        switches: How often it lost its core; none where nobody counts.
+        collections: How often the garbage collector ran; 0, unless the variant switched it on.
+        warmup_ns: Epochs before the rounds, of `warmup_calls` calls each.
+        warmup_calls: Calls in each of those.
+        load_ns: By name, what importing, building, the first and the second call lasted.
+        output: The hash of what a call gives, whether all hashed calls gave the same, and whether a NaN is in it.
+        process: What the worker said of itself, and what it was started with.
+        left_children: Whether it had started processes that outlived it, and had to be killed.
+        printed_bytes: How much it printed.
+    """
+
+    wall_ns: tuple[int, ...] = ()
+    cpu_ns: tuple[int, ...] = ()
+    switches: tuple[int | None, ...] = ()
+    collections: tuple[int, ...] = ()
+    warmup_ns: tuple[int, ...] = ()
+    warmup_calls: int = 1
+    load_ns: dict[str, int] = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
+    process: dict[str, Any] = field(default_factory=dict)
+    left_children: bool = False
+    printed_bytes: int = 0
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Read back what `dataclasses.asdict` made."""
+        return cls(**_tupled(record))
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Where the wall time of a session went, in seconds.
+
+    Attributes:
+        start: Starting and loading the workers.
+        warmup: Calibrating and warming up.
+        rounds: All rounds, from the first question to the last answer.
+        measured: Inside the epochs' two readings of the clock.
+        finish: Hashing outputs and ending the workers.
+    """
+
+    start: float
+    warmup: float
+    rounds: float
+    measured: float
+    finish: float
+
+    @property
+    def overhead_share(self) -> float:
+        """How much of the rounds was not measuring, in [0, 1]."""
+        return 1 - self.measured / self.rounds if self.rounds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One set of processes, one a variant, and the rounds they took turns in.
+
+    Attributes:
+        index: Which session, from 0.
+        calls: Calls in each epoch, alike for all variants.
+        orders: For each round, the variants in the order of their turns.
+        turns: One entry a variant.
+        steal_seconds: For each round, the time a hypervisor took away meanwhile; none where nobody counts.
+        yardstick_ns: For each round, what a piece of work lasted that is always the same.
+        counters: What else was counted over the session, by name.
+        spent: Where its time went.
+    """
+
+    index: int
+    calls: int
+    orders: tuple[tuple[int, ...], ...]
+    turns: tuple[Turns, ...]
+    steal_seconds: tuple[float | None, ...]
+    yardstick_ns: tuple[int, ...]
+    counters: dict[str, float | int | None]
+    spent: Spent
+
+    def rounds_of(self, first: int, second: int) -> Iterator[int]:
+        """Number the rounds that both variants finished."""
+        return iter(range(min(len(self.turns[first].wall_ns), len(self.turns[second].wall_ns))))
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Read back what `dataclasses.asdict` made."""
+        turns = tuple(Turns.from_dict(entry) for entry in record["turns"])
+        known = {entry.name for entry in fields(cls)}
+        plain = {name: value for name, value in record.items() if name in known}
+        return cls(**_tupled(plain) | {"turns": turns, "spent": Spent(**record["spent"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A variant that failed in a session.
+
+    Attributes:
+        variant: Which one.
+        session: In which session.
+        failure: What happened.
+    """
+
+    variant: int
+    session: int
+    failure: Failure
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything by name, as it travels in a file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Read back what `to_dict` gave."""
+        failure = Failure(**record["failure"] | {"kind": FailureKind(record["failure"]["kind"])})
+        return cls(record["variant"], record["session"], failure)
+
+
+def _tupled(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Make tuples of lists, which is what JSON makes of tuples."""
+    return {name: _as_tuple(value) for name, value in record.items()}
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(_as_tuple(item) for item in value) if isinstance(value, list) else value

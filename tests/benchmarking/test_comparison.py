@@ -1,0 +1,187 @@
+"""Comparisons on a virtual clock: what comes out is known to the bit."""
+
+import json
+import math
+
+import pytest
+
+from benchmarking.virtual_workers import Cost, World
+from tinytorch.benchmarking import PRESETS, Comparison, Design, certify, compare
+from tinytorch.benchmarking.statistics import Outcome
+from tinytorch.errors import MeasurementError, RangeError
+
+SECOND = 1_000_000_000
+
+
+@pytest.fixture
+def world(clock):
+    """Give a machine on which nothing happens by chance."""
+    return World(clock)
+
+
+def compared(world, *costs, **options):
+    """Compare calls of these costs, without a certificate unless asked for."""
+    subjects = [cost if isinstance(cost, Cost) else Cost(cost) for cost in costs]
+    return compare(*subjects, hooks=world.hooks(), seed=7, **{"certified": False} | options)
+
+
+def test_a_constant_ratio_is_found_to_the_bit(world):
+    """Twice the cost takes twice as long in every round."""
+    found = compared(world, 20_000, 10_000)
+    assert (found.ratio.value, found.ratio.low, found.ratio.high) == pytest.approx((2, 2, 2), abs=1e-12)
+    assert found.verdict.outcome is Outcome.FASTER
+    assert {len(session) for session in found.log_ratios()} == {60}
+
+
+def test_identical_variants_are_equivalent(world):
+    """No difference is no difference."""
+    found = compared(world, 10_000, 10_000)
+    assert (found.ratio.value, found.verdict.outcome) == (1.0, Outcome.EQUIVALENT)
+
+
+@pytest.mark.parametrize("period", [0.7, 3.0, 40.0])
+def test_a_drifting_machine_does_not_bias_the_ratio(clock, period):
+    """A speed that swings by 20 % over seconds moves the ratio by less than 0.01 %."""
+    world = World(clock, lambda now: 1 + 0.2 * math.sin(2 * math.pi * now / SECOND / period))
+    found = compared(world, 102_000, 100_000, preset="rigorous")
+    assert found.ratio.value == pytest.approx(1.02, rel=1e-4)
+
+
+def test_a_steadily_slowing_machine_does_not_bias_the_ratio(clock):
+    """Turns in the order ABBA cancel what grows linearly."""
+    world = World(clock, lambda now: 1 + now / SECOND / 10)
+    assert compared(world, 102_000, 100_000).ratio.value == pytest.approx(1.02, rel=1e-4)
+
+
+def test_a_machine_of_two_speeds_does_not_bias_the_ratio(clock):
+    """5.3 or 8.3 µs, switching every half second: the ratio is right within 0.3 %, and the two speeds are found."""
+    world = World(clock, lambda now: 8.3 / 5.3 if now // (SECOND // 2) % 2 else 1.0)
+    found = compared(world, 5406, 5300, preset=Design(sessions=6, rounds=2000))
+    assert found.ratio.value == pytest.approx(1.02, rel=3e-3)
+    assert [round(mode.location * 1e6, 1) for mode in found.regimes(1).modes] == [5.3, 8.3]
+
+
+def test_spikes_do_not_move_the_ratio(clock):
+    """An epoch in fifty that takes ten times as long is no epoch in two."""
+    world = World(clock, lambda now: 10.0 if now // 1_300_000 % 50 == 0 else 1.0)
+    assert compared(world, 102_000, 100_000).ratio.value == pytest.approx(1.02, rel=1e-9)
+
+
+def test_one_number_of_calls_serves_all_variants(world):
+    """The fastest of them reaches the target of 1 ms, the slowest stays under 5 ms."""
+    found = compared(world, 40_000, 10_000)
+    assert {session.calls for session in found.sessions} == {125}
+
+
+def test_a_slow_call_is_an_epoch_of_its_own(world):
+    """What takes longer than 5 ms is called once."""
+    assert compared(world, 20_000_000, 21_000_000).sessions[0].calls == 1
+
+
+def test_too_slow_for_the_budget_means_fewer_rounds_and_says_so(world):
+    """A call of 100 ms leaves room for fewer rounds than planned."""
+    found = compared(world, 100_000_000, 100_000_000, preset="quick")
+    assert (found.design.sessions, found.design.rounds) == (6, 25)
+    assert found.notes == ("To keep to 30 s, 6 sessions of 25 rounds were made instead of 6 of 30.",)
+
+
+def test_far_too_slow_for_the_budget_is_refused(world):
+    """Three sessions of ten rounds are the least that says anything."""
+    with pytest.raises(RangeError, match="the budget must be at least 120 s"):
+        compared(world, 2 * SECOND, 2 * SECOND, preset="quick")
+
+
+def test_the_same_seed_gives_the_same_comparison(clock, make_clock):
+    """Orders, hash seeds and paddings follow from it."""
+    first, second = (compared(World(made), 12_000, 10_000) for made in (clock, make_clock()))
+    assert first.sessions == second.sessions
+
+
+def test_more_than_two_variants_share_the_rounds(world):
+    """Each is compared with the baseline, and p-values are corrected for their number."""
+    found = compared(world, 12_000, 10_000, 12_000, 24_000)
+    assert [round(found.verdict_of(n).ratio.value, 6) for n in (1, 2, 3)] == [1.2, 1.0, 0.5]
+    assert all(sorted(order) == [0, 1, 2, 3] for session in found.sessions for order in session.orders)
+    assert found.adjusted_p_values()[1] == 1.0
+
+
+def test_a_record_survives_json(world):
+    """A file tells everything again, raw samples included."""
+    found = compare(Cost(12_000), Cost(10_000), hooks=world.hooks(), seed=7)
+    assert Comparison.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_a_variant_that_dies_once_keeps_its_other_sessions(world):
+    """The session it died in counts up to there; the others are whole."""
+    found = compared(world, Cost(12_000), Cost(10_000, fails_at=200))
+    rounds = [len(session) for session in found.log_ratios()]
+    assert (rounds.count(60), min(rounds) < 60, found.complete) == (5, True, True)
+    assert found.warnings() == ["Cost died in session 4, during epoch: its process was ended by SIGKILL."]
+    assert all(worker.closed for worker in world.workers)
+
+
+def test_a_variant_that_always_dies_leaves_the_others_compared(world):
+    """Two failures, and it is given up; what it spoils is only itself."""
+    found = compared(world, Cost(12_000), Cost(10_000, always_fails=True), Cost(6_000))
+    assert (found.verdict_of(2).ratio.value, len(found.lost)) == (pytest.approx(2.0), 2)
+
+
+def test_a_comparison_without_a_single_pair_is_an_error_that_tells_the_story(world):
+    """Nothing can be said of variants that never ran."""
+    with pytest.raises(MeasurementError, match="ended by SIGKILL"):
+        compared(world, Cost(12_000), Cost(10_000, always_fails=True))
+
+
+def test_an_interrupt_leaves_a_readable_part(world):
+    """Ctrl-C in the fourth session: three are there, and it says that it is a part."""
+    told = []
+
+    def interrupt(progress):
+        told.append(progress)
+        if progress.stage == "session 4":
+            raise KeyboardInterrupt
+
+    hooks = world.hooks(on_progress=interrupt)
+    found = compare(Cost(12_000), Cost(10_000), hooks=hooks, seed=7, certified=False)
+    assert (found.complete, len(found.sessions), found.ratio.value) == (False, 3, pytest.approx(1.2))
+    assert found.warnings() == ["It was broken off after 3 of 6 sessions."]
+    assert all(worker.closed for worker in world.workers)
+
+
+def test_a_decision_stops_early_and_a_null_does_not_decide(world):
+    """The test that may be looked at any time ends a clear case after one session."""
+    assert len(compared(world, 12_000, 10_000, stop="decision").sessions) == 1
+    null = compared(world, 10_000, 10_000, stop="decision", preset=Design(2, 20))
+    assert (len(null.sessions), null.verdict.outcome) == (8, Outcome.UNDECIDED)
+
+
+def test_stopping_by_width_looks_at_the_width_only(world):
+    """A perfectly steady machine is narrow enough at the first look."""
+    assert len(compared(world, 12_000, 10_000, stop="width", preset=Design(4, 20)).sessions) == 4
+
+
+def test_attempts_are_told_from_start_to_end(world):
+    """A ledger hears of every attempt, finished or not."""
+    heard = []
+    hooks = world.hooks(on_attempt=lambda event, record: heard.append((event, record["seed"])))
+    compare(Cost(12_000), Cost(10_000), hooks=hooks, seed=7, certified=False)
+    assert heard == [("started", 7), ("finished", 7)]
+
+
+def test_outputs_that_differ_are_told(world):
+    """Speed says little where the results are not the same."""
+    assert compared(world, 12_000, 10_000).outputs_agree() is True
+    assert compared(world, Cost(12_000, "one"), Cost(10_000, "another")).outputs_agree() is False
+
+
+def test_the_certificate_of_a_perfect_machine_is_perfect(world):
+    """Nothing drifts, so nothing cannot be told apart."""
+    found = certify(Cost(10_000), seed=1, hooks=world.hooks())
+    assert (found.half_width, found.is_false_alarm, found.worker_kind) == (0.0, False, "process")
+    assert "1.0000 times as fast" in found.sentences()[0]
+
+
+def test_presets_are_those_of_the_method():
+    """Sessions by rounds: quick 6x30, standard 6x60, rigorous 12x100."""
+    plans = {name: (design.sessions, design.rounds) for name, design in PRESETS.items()}
+    assert plans == {"quick": (6, 30), "standard": (6, 60), "rigorous": (12, 100)}
