@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import cold_compile, inference
 from benchmarks.paired import summarize
 from benchmarks.startup import interval
 
@@ -65,3 +66,49 @@ def test_what_is_compared_computes_the_same(case):
 def test_the_start_up_script_answers_for_each_case():
     """One line a case."""
     assert len(run("startup", "--pairs", "1").splitlines()) == 3
+
+
+def sides(name):
+    """Set up a case of compiled inference, which compares the values of both sides, and run each once more."""
+    for side in inference.CASES[name].make():
+        side()
+
+
+@pytest.mark.parametrize("case", ["numpy-10-20-3-1", "eager-64-128-10-64", "int8-float32-256x784-16"])
+def test_compiled_inference_computes_what_it_is_compared_with(case):
+    """Cases that need no other framework."""
+    sides(case)
+
+
+@pytest.mark.parametrize("case", ["torch-10-20-3-1", "int8-torch-256x784-1"])
+def test_compiled_inference_computes_what_pytorch_does(case):
+    """Float and bytes."""
+    pytest.importorskip("torch")
+    sides(case)
+
+
+@pytest.mark.parametrize("case", ["onnxruntime-64-128-10-1", "int8-onnxruntime-256x784-1"])
+def test_compiled_inference_computes_what_onnx_runtime_does(case):
+    """Float and bytes."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    sides(case)
+
+
+def test_the_cost_of_compiling_is_told_for_both_states_of_the_cache(monkeypatch, capsys, tmp_path):
+    """One line a case and state, from pairs of processes that share a cache."""
+    seen = []
+
+    def once(_, environment):
+        seen.append(environment["NUMBA_CACHE_DIR"])
+        return float(len(seen))
+
+    monkeypatch.setattr(cold_compile, "once", once)
+    assert cold_compile.main(["--pairs", "2", "--output", str(tmp_path / "cold.json")]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "float32, empty cache: 2.000 s [-inf, inf]",
+        "float32, full cache: 3.000 s [-inf, inf]",
+    ]
+    assert [a == b for a, b in zip(seen[::2], seen[1::2], strict=True)] == [True] * 4
+    assert len(set(seen)) == 4
+    assert json.loads((tmp_path / "cold.json").read_text())["seconds"]["int8, full cache"] == [6.0, 8.0]

@@ -13,7 +13,9 @@ from tinytorch.capstone import SimpleMLP
 from tinytorch.core import ops
 from tinytorch.core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh
 from tinytorch.core.layers import Dropout, Linear, Sequential
+from tinytorch.core.spatial import BatchNorm2d, Conv2d, LeNet, SimpleCNN
 from tinytorch.core.tensor import Tensor
+from tinytorch.core.transformers import GPT
 from tinytorch.errors import RangeError, ShapeError
 from tinytorch.perf import fusion
 from tinytorch.perf.compilation import compile
@@ -180,6 +182,67 @@ def test_dropout_in_a_model_is_no_step():
     compiled = compile(model, inputs(2, 4))
     assert [step.op for step in compiled.plan().graph.steps] == ["linear"]
     assert model.layers[1].training
+
+
+def normalized(*layers):
+    """Build a network whose batch normalizations have moments and weights of their own."""
+    model = Sequential(*layers)
+    for layer in model:
+        if isinstance(layer, BatchNorm2d):
+            layer.running_mean[...] = RNG.normal(size=layer.num_features)
+            layer.running_var[...] = RNG.uniform(0.5, 2, layer.num_features)
+            layer.gamma.data[...] = RNG.normal(size=layer.num_features)
+            layer.beta.data[...] = RNG.normal(size=layer.num_features)
+    return model.eval()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_batch_normalization_is_folded_into_the_convolution(bias, form):
+    """Its own step is gone, the convolution has a bias, and the model's weights are as they were."""
+    model = normalized(Conv2d(2, 3, 3, padding=1, bias=bias), BatchNorm2d(3), ReLU())
+    x = inputs(2, 2, 5, 5)
+    before = model.layers[0].weight.data.copy()
+    assert [step.op for step in simplify(trace(model, x)).steps] == ["conv2d", "relu"]
+    require_same(model, compile(model, x), x)
+    assert np.array_equal(model.layers[0].weight.data, before)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_batch_normalization_is_folded_into_a_linear_step(bias, form):
+    """Of rows; then the whole is one task."""
+    layer = Linear(4, 3, bias=bias)
+    moments = {"mean": inputs(3), "variance": np.abs(inputs(3)) + 1}
+    gamma, beta = Tensor(inputs(3)), Tensor(inputs(3))
+    model = lambda x: ops.relu(ops.batch_norm(layer(x), gamma, beta, **moments))
+    x = inputs(5, 4)
+    assert [step.op for step in simplify(trace(model, x)).steps] == ["linear", "relu"]
+    require_same(model, compile(model, x), x)
+
+
+def test_batch_normalization_stays_where_it_cannot_be_folded(form):
+    """After a pool, a convolution that others read, a linear step on more axes; and with moments of the batch."""
+    conv, norm = Conv2d(2, 2, 1), normalized(BatchNorm2d(2))
+    gamma, beta = Tensor(inputs(3)), Tensor(inputs(3))
+    moments = {"mean": inputs(3), "variance": np.abs(inputs(3)) + 1}
+    layer = Linear(4, 4)
+    models = {
+        lambda x: norm(ops.max_pool2d(x, kernel_size=2)): inputs(2, 2, 4, 4),
+        lambda x: norm(y := conv(x)) + y: inputs(2, 2, 4, 4),
+        lambda x: ops.batch_norm(layer(x), gamma, beta, **moments): inputs(2, 3, 4),
+        lambda x: ops.batch_norm(conv(x), Tensor(gamma.data[:2]), Tensor(beta.data[:2])): inputs(2, 2, 4, 4),
+    }
+    for model, x in models.items():
+        assert "batch_norm" in [step.op for step in simplify(trace(model, x)).steps]
+        require_same(model, compile(model, x), x)
+
+
+def test_networks_of_images_and_of_words_are_compiled(form):
+    """Convolution, pooling and flattening; embeddings, attention and layer norm."""
+    for model, x in ((LeNet().eval(), inputs(2, 1, 28, 28)), (SimpleCNN().eval(), inputs(2, 3, 16, 16))):
+        require_same(model, compile(model, x), x)
+    model = GPT(20, 16, 2, 2, max_seq_len=12).eval()
+    tokens = RNG.integers(0, 20, (2, 8)).astype(np.float32)
+    require_same(model, compile(model, tokens), tokens)
 
 
 def test_views_are_of_the_right_memory(form):

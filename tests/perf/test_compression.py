@@ -10,7 +10,7 @@ from tinytorch.core.layers import Dropout, Layer, Linear, Sequential
 from tinytorch.core.losses import CrossEntropyLoss
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import DTypeError, RangeError, ShapeError
-from tinytorch.perf import TECHNIQUES, compile, remove_hidden_units
+from tinytorch.perf import TECHNIQUES, compile, quantize, remove_hidden_units
 
 
 class Duck:
@@ -156,4 +156,9 @@ def test_layers_that_do_not_fit_are_refused():
 
 def test_every_technique_has_a_versioned_name():
     """A submission names what was done, and which edition of it."""
-    assert {"compile.v1": compile, "prune.units.v1": remove_hidden_units} == TECHNIQUES
+    assert {
+        "compile.v1": compile,
+        "prune.units.v1": remove_hidden_units,
+        "quantize.int8.dynamic.v1": quantize,
+        "quantize.int8.static.v1": quantize,
+    } == TECHNIQUES

@@ -15,6 +15,8 @@ from tinytorch.core.transformers import GPT, LayerNorm
 from tinytorch.errors import StateError
 from tinytorch.perf.costs import COSTS, Cost, count_flops, graph_cost, step_cost
 from tinytorch.perf.graph import trace
+from tinytorch.perf.quantization import QuantizedLinear
+from tinytorch.perf.tracing import INFERENCE_OPS
 
 VIEWS = {"broadcast_to", "permute", "reshape", "transpose"}
 
@@ -29,13 +31,13 @@ def require_an_entry_each(ops):
 
 def test_every_op_has_a_cost():
     """A new op says what it costs."""
-    require_an_entry_each(listed_ops())
+    require_an_entry_each([*listed_ops(), *INFERENCE_OPS])
 
 
 def test_an_op_without_a_cost_fails_the_enumeration():
     """The op is named, and the file."""
     with pytest.raises(AssertionError, match=r"fresh: add to COSTS in src/tinytorch/perf/costs\.py"):
-        require_an_entry_each([*listed_ops(), "fresh"])
+        require_an_entry_each([*listed_ops(), *INFERENCE_OPS, "fresh"])
 
 
 def test_an_op_without_a_cost_is_refused(monkeypatch):
@@ -188,3 +190,9 @@ def test_batch_normalization_costs_less_with_fixed_moments():
     training = graph_cost(trace(lambda x: OPS["batch_norm"].call(x, layer.gamma, layer.beta), x))
     assert (training.flops, inference.flops) == (6 * 96 + 8, 3 * 96 + 8)
     assert inference.bytes_read - training.bytes_read == 16
+
+
+def test_a_layer_of_bytes_reads_bytes():
+    """The arithmetic of a linear layer, a quarter of its weights' traffic, eight bytes of scale and bias an output."""
+    (step,) = trace(QuantizedLinear(Linear(7, 4)), np.ones((5, 7))).steps
+    assert step_cost(step) == Cost(2 * 5 * 7 * 4, 4 * 5 * 7 + 7 * 4 + 8 * 4, 4 * 5 * 4)

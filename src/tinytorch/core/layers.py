@@ -114,6 +114,11 @@ class Layer:
         converted = [(old, new.astype(old.dtype, copy=False)) for _, old, new in matched]
         for old, new in converted:  # nothing can fail any more
             old[...] = new
+        for layer in layers_of(self):
+            layer.after_load()
+
+    def after_load(self) -> None:
+        """Take notice that state was loaded; a layer that keeps it in another form makes that anew."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state as a safetensors file, whole or not at all.

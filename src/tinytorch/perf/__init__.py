@@ -7,10 +7,23 @@ from tinytorch.perf.compilation import COMPILE, CompiledModel, compile
 from tinytorch.perf.compression import PRUNE_UNITS, remove_hidden_units
 from tinytorch.perf.costs import count_flops
 from tinytorch.perf.graph import Graph, trace
+from tinytorch.perf.quantization import QUANTIZE_DYNAMIC, QUANTIZE_STATIC, QuantizedLinear, quantize
 
-__all__ = ["TECHNIQUES", "CompiledModel", "Graph", "compile", "count_flops", "remove_hidden_units", "trace"]
+__all__ = [
+    "TECHNIQUES",
+    "CompiledModel",
+    "Graph",
+    "QuantizedLinear",
+    "compile",
+    "count_flops",
+    "quantize",
+    "remove_hidden_units",
+    "trace",
+]
 
 TECHNIQUES: dict[str, Callable[..., Any]] = {
     COMPILE: compile,
     PRUNE_UNITS: remove_hidden_units,
+    QUANTIZE_DYNAMIC: quantize,
+    QUANTIZE_STATIC: quantize,
 }

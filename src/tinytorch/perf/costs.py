@@ -103,6 +103,13 @@ def gather(step: Step) -> Cost:
     return Cost(0, read, step.output.nbytes)
 
 
+def int8_linear(step: Step) -> Cost:
+    """Cost what a linear layer costs; the weights are read as bytes, with the scales and biases of the outputs."""
+    packed = step.options["layer"].packed
+    cost = product(step)
+    return cost + Cost(0, packed.inputs * packed.outputs + 8 * packed.outputs, 0)
+
+
 def cross_entropy(step: Step) -> Cost:
     """Cost four operations for each logit (largest, difference, exp, sum), and three for each row."""
     logits, targets = step.inputs
@@ -222,6 +229,7 @@ COSTS: dict[str, Formula] = {
     "exp": each(1),
     "gelu": each(9),  # x², its multiple, + 1, two products, tanh, + 1, x / 2, the product
     "layer_norm": layer_norm,
+    "int8_linear": int8_linear,
     "linear": product,
     "log": each(1),
     "log_softmax": each(5),  # largest, difference, exp, sum, difference

@@ -13,6 +13,7 @@ from tinytorch.core.ops.shape import is_basic
 from tinytorch.perf.graph import Graph, Step, Value
 from tinytorch.perf.kernels import arrays, form
 from tinytorch.perf.kernels.dense import CURVES, Dense, pack_chain
+from tinytorch.perf.kernels.int8 import PackedLinear
 from tinytorch.perf.simplification import count_uses
 
 __all__ = ["Kernel", "Task", "tasks_of"]
@@ -66,7 +67,7 @@ class Task:
     def allocates(self) -> bool:
         """Whether a call allocates the result before it is copied into the buffer."""
         op = self.steps[0].op
-        return self.view is None and len(self.steps) == 1 and op not in arrays.UFUNCS and op not in arrays.MAKERS
+        return self.view is None and not self.weights and op not in arrays.UFUNCS and op not in arrays.MAKERS
 
 
 def tasks_of(graph: Graph) -> list[Task]:
@@ -77,8 +78,11 @@ def tasks_of(graph: Graph) -> list[Task]:
     for step in graph.steps:
         if step.output in done:
             continue
-        chain = _chain(step, following) if fuses else []
-        task = _chain_task(chain) if chain else _task(step)
+        if step.op == "int8_linear" and fuses:
+            task = _int8_task(step, following.get(step.output))
+        else:
+            chain = _chain(step, following) if fuses else []
+            task = _chain_task(chain) if chain else _task(step)
         done.update(each.output for each in task.steps)
         found.append(task)
     return found
@@ -135,10 +139,29 @@ def _chain_task(chain: list[Step]) -> Task:
 def _flattened(kernel: Callable[..., None], rows: int) -> Callable[..., None]:
     """Let a kernel of two axes take any number of leading ones."""
 
-    def run(x: Any, weights: Any, layout: Any, scratch: Any, out: Any) -> None:
-        kernel(x.reshape(rows, -1), weights, layout, scratch, out.reshape(rows, -1))
+    def run(x: Any, *extras: Any) -> None:
+        *between, out = extras
+        kernel(x.reshape(rows, x.shape[-1]), *between, out.reshape(rows, out.shape[-1]))
 
     return run
+
+
+def _int8_task(step: Step, after: Step | None) -> Task:
+    """Do a layer of bytes, and the activation that follows it, at once."""
+    layer, x = step.options["layer"], step.inputs[0]
+    packed: PackedLinear = layer.packed
+    if x.dtype != np.float32 or packed.form == "numpy":
+        return _task(step)
+    steps = (step, after) if after is not None and after.op in CURVES else (step,)
+    rows = step.output.size // packed.outputs
+    how = (CURVES[steps[-1].op] if len(steps) == 2 else CURVES["none"], np.float32(layer.input_scale or 0))
+
+    def make() -> Kernel:
+        scratch, kernel = packed.scratch(rows), packed.kernel()
+        extras = (packed.values, packed.columns, scratch.activations, scratch.floats, how)
+        return Kernel(kernel if len(x.shape) == 2 else _flattened(kernel, rows), extras, named=False)
+
+    return Task(steps, (x,), steps[-1].output, make, weights=(packed.values, packed.columns))
 
 
 def _task(step: Step) -> Task:

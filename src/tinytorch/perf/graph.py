@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from tinytorch.core.autograd import no_grad
 from tinytorch.core.layers import layers_of
-from tinytorch.core.ops import OPS
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import DTypeError, ShapeError, StateError, explain
 from tinytorch.perf.tracing import Recording, Step, Value
@@ -93,7 +92,7 @@ class Graph:
         found: dict[Value, Any] = dict(zip(self.inputs, arrays, strict=True))
         for step in self.steps:
             operands = [found.get(value, value.data) for value in step.inputs]
-            found[step.output] = np.asarray(OPS[step.op].run(*operands, **step.options)[0])
+            found[step.output] = np.asarray(step.compute(*operands))
         return tuple(found.get(value, value.data) for value in self.outputs)
 
     def __len__(self) -> int:

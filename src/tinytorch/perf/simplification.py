@@ -12,6 +12,8 @@ from tinytorch.perf.graph import Graph, Step, Value
 
 __all__ = ["PASSES", "simplify"]
 
+EPS = 1e-5  # of `batch_norm`, where it is left out
+
 Pass = Callable[[Graph], Graph]
 Found = dict[Value, Value]
 
@@ -126,6 +128,44 @@ def _is_fixed(value: Value) -> bool:
     return isinstance(value.data, np.ndarray)
 
 
+def fold_batch_norm(graph: Graph) -> Graph:
+    """Put a batch normalization with fixed moments into the weights of the convolution or linear step before it."""
+    uses = count_uses(graph)
+    made: dict[Value, Step] = {}
+    for step in graph.steps:
+        before = made.get(step.inputs[0]) if step.op == "batch_norm" else None
+        fits = before is not None and uses[before.output] == 1 and _is_foldable(before) and _has_fixed_moments(step)
+        made[step.output] = _folded(before, step) if before is not None and fits else step
+    return replace(graph, steps=tuple(made.values()))
+
+
+def _is_foldable(step: Step) -> bool:
+    """Channels are the second axis of the result: of a convolution always, of a linear step on rows only."""
+    right = step.op == "conv2d" or (step.op in {"linear", "matmul"} and len(step.output.shape) == 2)
+    return right and len(step.inputs[1].shape) in {2, 4} and all(_is_fixed(value) for value in step.inputs[1:])
+
+
+def _has_fixed_moments(step: Step) -> bool:
+    return step.options.get("mean") is not None and all(_is_fixed(value) for value in step.inputs[1:])
+
+
+def _folded(before: Step, norm: Step) -> Step:
+    weight, gamma, beta = before.inputs[1], norm.inputs[1].data, norm.inputs[2].data
+    scale = gamma.astype(np.float64) / np.sqrt(
+        norm.options["variance"].astype(np.float64) + norm.options.get("eps", EPS)
+    )
+    bias = before.inputs[2].data if len(before.inputs) > 2 else 0.0
+    moved = (bias - norm.options["mean"]) * scale + beta
+    turned = scale.reshape(-1, 1, 1, 1) if before.op == "conv2d" else scale
+    values = _renamed(weight, weight.data * turned), _renamed(norm.inputs[2], moved)
+    op = "linear" if before.op == "matmul" else before.op
+    return replace(before, op=op, inputs=(before.inputs[0], *values), output=norm.output)
+
+
+def _renamed(value: Value, data: Any) -> Value:
+    return replace(value, name=f"{value.name}'", shape=data.shape, data=data.astype(value.dtype))
+
+
 def drop_unused_steps(graph: Graph) -> Graph:
     """Leave out steps whose result nobody takes."""
     wanted = set(graph.outputs)
@@ -157,5 +197,6 @@ PASSES: tuple[Pass, ...] = (
     drop_idle_steps,
     drop_unused_steps,
     join_bias,
+    fold_batch_norm,
     drop_unused_steps,
 )

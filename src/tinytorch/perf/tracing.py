@@ -17,12 +17,16 @@ from tinytorch.core.ops.op import RECORDERS, as_operand
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import StateError, explain
 
-__all__ = ["Recording", "Step", "Traced", "Value"]
+__all__ = ["INFERENCE_OPS", "Recording", "Step", "Traced", "Value", "inference_op"]
 
 Array = NDArray[Any]
 
 CORE = Path(core.__file__).parent
 BETWEEN = (__file__, str(CORE / "tensor.py"), str(CORE / "ops"))  # what stands between a model's line and this file
+
+
+# Ops of graphs that are none of the framework: functions on arrays, without gradients.
+INFERENCE_OPS: dict[str, Callable[..., Any]] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +66,7 @@ class Step:
     """One op of a graph.
 
     Attributes:
-        op: Its name in `OPS`.
+        op: Its name in `OPS` or `INFERENCE_OPS`.
         inputs: The arrays it takes, in order.
         options: The keyword arguments.
         output: The array it gives.
@@ -72,6 +76,12 @@ class Step:
     inputs: tuple[Value, ...]
     options: dict[str, Any]
     output: Value
+
+    def compute(self, *arrays: Any) -> Any:
+        """Do the op on arrays."""
+        if self.op in INFERENCE_OPS:
+            return INFERENCE_OPS[self.op](*arrays, **self.options)
+        return OPS[self.op].run(*arrays, **self.options)[0]
 
 
 class Recording:
@@ -96,10 +106,16 @@ class Recording:
         self._require_fixed(run.__name__, options)
         kind = next(x.dtype for x in inputs if isinstance(x, Tensor))
         values = tuple(self.value_of(x, kind) for x in inputs)
-        result = OPS[run.__name__].call(*map(_plain, inputs), **options).data
+        result = self._result(run, inputs, options)
         value = Value(f"t{len(self.steps)}", "step", result.shape, result.dtype)
         self.steps.append(Step(run.__name__, values, options, value))
         return Traced(result, value, self)
+
+    def _result(self, run: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        plain = map(_plain, inputs)
+        if run.__name__ in INFERENCE_OPS:
+            return np.asarray(run(*(x.data for x in plain), **options))
+        return OPS[run.__name__].call(*plain, **options).data
 
     def value_of(self, x: Any, kind: np.dtype[Any] | None = None) -> Value:
         """Find the place of an operand in the graph; what is not traced is a parameter or a constant.
@@ -225,3 +241,21 @@ def _record(run: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str,
 
 
 RECORDERS[Traced] = _record
+
+
+def inference_op(run: Callable[..., Array]) -> Callable[..., Tensor]:
+    """List a function of one array, and of options, as an op of graphs that leaves no gradient.
+
+    Returns:
+        The same on tensors.
+    """
+    INFERENCE_OPS[run.__name__] = run
+
+    def call(x: Tensor, **options: Any) -> Tensor:
+        if isinstance(x, Traced):
+            return x.recording.record(run, (x,), options)
+        out = object.__new__(Tensor)
+        out.data = run(x.data, **options)
+        return out
+
+    return call

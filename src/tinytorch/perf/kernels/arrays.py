@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch.core.ops import OPS
 from tinytorch.core.ops.activations import GELU_CUBE, GELU_SCALE
 from tinytorch.perf.tracing import Step
 
@@ -45,10 +44,8 @@ def kernel_of(step: Step) -> Kernel:
 
 
 def _copied(step: Step) -> Kernel:
-    run, options = OPS[step.op].run, step.options
-
     def kernel(*arrays: Any, out: Any) -> None:
-        out[...] = run(*arrays, **options)[0]
+        out[...] = step.compute(*arrays)
 
     return kernel
 

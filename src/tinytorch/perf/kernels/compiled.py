@@ -284,7 +284,7 @@ def quantize_row(row, target, fixed):
     return scale
 
 
-def run_int8(x, weights, columns, activations, scratch, out, how):
+def run_int8(x, weights, columns, activations, scratch, how, out):
     """Do a linear layer on bytes, from floats to floats.
 
     Args:
@@ -293,8 +293,8 @@ def run_int8(x, weights, columns, activations, scratch, out, how):
         columns: (3, outputs, padded): what the sums start from (the bits of int32), scales, biases.
         activations: (rows of a block, in, padded); its kind says the form of the product.
         scratch: Floats: the scales of a block of rows, then its results.
-        out: (rows, out), contiguous.
         how: The curve, -1 for the sums themselves as bits of int32, and the scale of activations, 0 to find it.
+        out: (rows, out), contiguous.
     """
     curve, fixed = how
     padded, width = np.intp(columns.shape[1]), out.shape[1]
@@ -322,4 +322,4 @@ def int8(kind: str) -> Any:
     """Give `run_int8` for activations of one kind: `uint8`, `int16` or `int32`."""
     floats, matrix, how = types.float32[::1], types.float32[:, ::1], types.Tuple((types.int64, types.float32))
     activations = getattr(types, kind)[:, ::1]
-    return specialized(cached(run_int8), (matrix, types.int8[::1], matrix, activations, floats, matrix, how))
+    return specialized(cached(run_int8), (matrix, types.int8[::1], matrix, activations, floats, how, matrix))

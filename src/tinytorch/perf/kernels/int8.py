@@ -103,7 +103,11 @@ class PackedLinear:
 
     def _compiled(self, x: Floats, out: Floats, how: tuple[int, np.float32], scratch: Scratch | None) -> None:
         own = scratch or self.scratch(len(x))
-        _kernel(self.form)(x, self.values, self.columns, own.activations, own.floats, out, how)
+        self.kernel()(x, self.values, self.columns, own.activations, own.floats, how, out)
+
+    def kernel(self) -> Callable[..., None]:
+        """Give the compiled function of `(x, values, columns, activations, floats, (curve, fixed scale), out)`."""
+        return _kernel(self.form)
 
     def scratch(self, rows: int) -> Scratch:
         """Make the memory that one call at a time needs."""
@@ -122,6 +126,10 @@ class Scratch:
 
     activations: NDArray[Any]
     floats: Floats
+
+    def fits(self, rows: int) -> bool:
+        """Say whether it is large enough for that many rows; they come in blocks."""
+        return len(self.activations) >= min(rows, ROWS_AT_ONCE)
 
 
 def pack_linear(q: Bytes, scales: Floats, bias: Floats | None = None) -> PackedLinear:
