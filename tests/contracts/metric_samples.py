@@ -74,6 +74,33 @@ class _Meter:
         self.run(instant - self.clock.now_ns(), 2)
 
 
+class _Process:
+    """A worker that knows its answers."""
+
+    def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
+        self.answers = answers
+
+    def ask(self, do: str, seconds: float, **_: Any) -> dict[str, Any]:
+        assert seconds > 0
+        return self.answers[do]
+
+    def close(self) -> None:
+        self.answers = {}
+
+
+LOADED = {"import_ns": 200 * MS, "build_ns": 30 * MS, "first_call_ns": 5 * MS, "second_call_ns": MS}
+WEIGHED = {
+    "peak_resident_bytes": 8192,
+    "peak_allocated_bytes": 5000,
+    "stored_bytes": 132,
+    "serialized_bytes": None,
+}
+
+
+def _fresh(_clock, _folder) -> Case:
+    return Case(start=lambda: _Process({"load": LOADED, "weigh": WEIGHED}))
+
+
 def _parameters(_clock, _folder) -> Case:
     return Case(model=Linear(10, 3))
 
@@ -81,6 +108,8 @@ def _parameters(_clock, _folder) -> Case:
 ROWS = (
     MetricRow("accuracy", _accuracy, 0.75),
     MetricRow("throughput", _throughput, 256 / 26.6e-3),
+    MetricRow("peak_memory", _fresh, 8192),
+    MetricRow("cold_start", _fresh, 0.235),
     MetricRow("energy", _energy, 60e-3),
     MetricRow("parameters", _parameters, 33),
 )

@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from tinytorch.benchmarking.clock import CLOCK, SLEEPER, Clock, Sleeper
 from tinytorch.benchmarking.outcomes import Outcomes
 
-__all__ = ["Case"]
+__all__ = ["Call", "Case", "Process"]
 
 Call = Callable[[], object]
+
+
+class Process(Protocol):
+    """A worker process, as far as a metric sees it."""
+
+    def ask(self, do: str, seconds: float, **arguments: Any) -> dict[str, Any]:
+        """Ask and wait for the answer, so many seconds at most."""
+        ...
+
+    def close(self) -> object:
+        """End the process."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +37,7 @@ class Case:
         name: What readers call the model.
         model: The live object, for what can be counted on it.
         batch: Makes the inference of so many samples; their data is prepared, so that the call does nothing else.
-        factory: Where the model can be had in a fresh process, such as `package.module:make`.
+        start: Starts a fresh process that can load the model; metrics that need one start several.
         outcomes: Gives what the model says of each labelled sample.
         labels: (N,) the right class of each sample.
         clock: What tells the time.
@@ -36,7 +48,7 @@ class Case:
     name: str = "model"
     model: Any = None
     batch: Callable[[int], Call] | None = None
-    factory: str | None = None
+    start: Callable[[], Process] | None = None
     outcomes: Callable[[], Outcomes] | None = None
     labels: NDArray[Any] | None = None
     clock: Clock = field(default=CLOCK)

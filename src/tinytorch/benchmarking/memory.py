@@ -1,5 +1,7 @@
 """What a model weighs: the bytes its arrays really hold, and what an inference allocates on top of them.
 
+Worker processes load this file by its place, so it needs the standard library only.
+
 A model of any framework will do: it is asked for `named_parameters`, `state_dict`, `parameters`, `layers`, `weight` and
 `bias`, in this order, and an array for `nbytes` and `size`.
 """
@@ -7,13 +9,23 @@ A model of any framework will do: it is asked for `named_parameters`, `state_dic
 from __future__ import annotations
 
 import math
+import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import median_low
 from typing import Any
 
-__all__ = ["count_elements", "inference_peak_bytes", "inference_peaks", "stored_bytes"]
+__all__ = [
+    "count_elements",
+    "inference_peak_bytes",
+    "inference_peaks",
+    "resident_peak_bytes",
+    "serialized_bytes",
+    "stored_bytes",
+    "weigh",
+]
 
 PASSES = 5
 
@@ -55,6 +67,87 @@ def inference_peaks(call: Callable[[], object], passes: int = PASSES) -> list[in
     call()
     with _tracing():
         return [_peak(call) for _ in range(passes)]
+
+
+def resident_peak_bytes(call: Callable[[], object], root: str = "/") -> int | None:
+    """Measure by how much `call` drives up the memory that the process holds, whoever allocates it.
+
+    Args:
+        call: What is measured, once; it is not called before.
+        root: Where the system's own files begin.
+
+    Returns:
+        Bytes, by the kernel's high-water mark; none where it cannot be set back.
+    """
+    process = Path(root) / "proc/self"
+    before = _status(process, "VmRSS") if _peak_is_set_back(process) else None
+    if before is None:
+        return None
+    call()
+    peak = _status(process, "VmHWM")
+    return None if peak is None else max(peak - before, 0)
+
+
+def serialized_bytes(model: object) -> int | None:
+    """Say how many bytes the model takes in a file: its state in safetensors' form, else what it saves itself as.
+
+    Returns:
+        Bytes; none for a model that has neither `state_dict` nor `save`, or where safetensors is not installed.
+    """
+    if callable(state := getattr(model, "state_dict", None)):
+        try:
+            from safetensors.numpy import save as serialize
+        except ImportError:
+            return None
+        return len(serialize({name: _numpy(value) for name, value in state().items()}))
+    if not callable(save := getattr(model, "save", None)):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        save(str(Path(folder) / "model"))
+        return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+
+
+def weigh(call: Callable[[], object], model: object = None, root: str = "/") -> dict[str, int | None]:
+    """Weigh a model in a process that does nothing else: never while timing, and once a process.
+
+    Args:
+        call: One inference; it has been called before.
+        model: What it runs, where it is known.
+        root: Where the system's own files begin.
+
+    Returns:
+        `peak_resident_bytes`, `peak_allocated_bytes`, `stored_bytes`, `serialized_bytes`; what cannot be had is none.
+    """
+    return {
+        "peak_resident_bytes": resident_peak_bytes(call, root),
+        "peak_allocated_bytes": inference_peak_bytes(call),
+        "stored_bytes": None if model is None else stored_bytes(model),
+        "serialized_bytes": None if model is None else serialized_bytes(model),
+    }
+
+
+def _peak_is_set_back(process: Path) -> bool:
+    """Set the kernel's high-water mark back to what is held now, where it lets us: see proc(5)."""
+    try:
+        (process / "clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _status(process: Path, field: str) -> int | None:
+    """Read what the process holds, in bytes; none where the system does not tell."""
+    try:
+        lines = (process / "status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), None)
+
+
+def _numpy(value: Any) -> Any:
+    """Give a contiguous NumPy array of an array or a tensor."""
+    array = value.detach().cpu().numpy() if hasattr(value, "detach") else _array(value)
+    return array.copy(order="C")
 
 
 def _peak(call: Callable[[], object]) -> int:

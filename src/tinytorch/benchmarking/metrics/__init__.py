@@ -1,6 +1,6 @@
 """What can be measured of a model. A metric is one file here and one line in `METRICS`; a contract test has its row."""
 
-from tinytorch.benchmarking.metrics import accuracy, energy, parameter_count, throughput
+from tinytorch.benchmarking.metrics import accuracy, cold_start, energy, memory, parameter_count, throughput
 from tinytorch.benchmarking.metrics.accuracy import compare_accuracy, require_same_outputs
 from tinytorch.benchmarking.metrics.metric import Finding, Measured, Metric, Unavailable
 
@@ -19,6 +19,8 @@ METRICS: dict[str, Metric] = {
     for metric in (
         accuracy.METRIC,
         throughput.METRIC,
+        memory.METRIC,
+        cold_start.METRIC,
         energy.METRIC,
         parameter_count.METRIC,
     )

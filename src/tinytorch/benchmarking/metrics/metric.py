@@ -86,5 +86,5 @@ class Metric:
 
 
 def _ends(estimate: Estimate) -> dict[str, Any]:
-    ends = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    ends = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "confidence": estimate.confidence}
     return ends if estimate.reason is None else ends | {"reason": estimate.reason}
