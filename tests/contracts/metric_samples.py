@@ -38,7 +38,7 @@ class MetricRow:
 
 def _accuracy(_clock, _folder) -> Case:
     classes = np.array([0, 1, 2, 0])
-    return Case(outcomes=lambda: Outcomes.of(classes), labels=np.array([0, 1, 2, 2]))
+    return Case(judge=lambda: (Outcomes.of(classes), np.array([0, 1, 2, 2])))
 
 
 def _throughput(clock, _folder) -> Case:
@@ -80,9 +80,10 @@ class _Process:
     def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
         self.answers = answers
 
-    def ask(self, do: str, seconds: float, **_: Any) -> dict[str, Any]:
+    def ask(self, do: str, seconds: float, **arguments: Any) -> dict[str, Any]:
         assert seconds > 0
-        return self.answers[do]
+        answer = self.answers[do]
+        return {"wall_ns": answer["wall_ns"] * arguments["count"]} if do == "series" else answer
 
     def close(self) -> None:
         self.answers = {}
@@ -94,11 +95,13 @@ WEIGHED = {
     "peak_allocated_bytes": 5000,
     "stored_bytes": 132,
     "serialized_bytes": None,
+    "parameter_count": 33,
 }
 
 
 def _fresh(_clock, _folder) -> Case:
-    return Case(start=lambda: _Process({"load": LOADED, "weigh": WEIGHED}))
+    answers = {"load": LOADED, "weigh": WEIGHED, "settle": {}, "clock": {"cost_ns": 50}, "series": {"wall_ns": [2050]}}
+    return Case(start=lambda: _Process(answers))
 
 
 def _parameters(_clock, _folder) -> Case:
@@ -106,6 +109,7 @@ def _parameters(_clock, _folder) -> Case:
 
 
 ROWS = (
+    MetricRow("latency", _fresh, 2e-6),
     MetricRow("accuracy", _accuracy, 0.75),
     MetricRow("throughput", _throughput, 256 / 26.6e-3),
     MetricRow("peak_memory", _fresh, 8192),

@@ -1,6 +1,7 @@
 """What a model weighs: the bytes its arrays really hold, and what an inference allocates on top of them.
 
-Worker processes load this file by its place, so it needs the standard library only.
+Worker processes load this file by its place, so it needs the standard library only,
+and runs in any Python from 3.9 on.
 
 A model of any framework will do: it is asked for `named_parameters`, `state_dict`, `parameters`, `layers`, `weight` and
 `bias`, in this order, and an array for `nbytes` and `size`.
@@ -116,13 +117,15 @@ def weigh(call: Callable[[], object], model: object = None, root: str = "/") -> 
         root: Where the system's own files begin.
 
     Returns:
-        `peak_resident_bytes`, `peak_allocated_bytes`, `stored_bytes`, `serialized_bytes`; what cannot be had is none.
+        `peak_resident_bytes`, `peak_allocated_bytes`, `stored_bytes`, `serialized_bytes` and `parameter_count`; what
+        cannot be had is none.
     """
     return {
         "peak_resident_bytes": resident_peak_bytes(call, root),
         "peak_allocated_bytes": inference_peak_bytes(call),
         "stored_bytes": None if model is None else stored_bytes(model),
         "serialized_bytes": None if model is None else serialized_bytes(model),
+        "parameter_count": None if model is None else count_elements(model),
     }
 
 
@@ -175,7 +178,7 @@ def _parameters(model: object) -> list[Any]:
         return [_array(value) for _, value in named()]
     if callable(listed := getattr(model, "parameters", None)):
         return [_array(value) for value in listed()]
-    if isinstance(layers := getattr(model, "layers", None), list | tuple):
+    if isinstance(layers := getattr(model, "layers", None), (list, tuple)):
         return [array for layer in layers for array in _parameters(layer)]
     own = (getattr(model, name, None) for name in ("weight", "bias"))
     return [_array(value) for value in own if value is not None]
@@ -191,7 +194,7 @@ def _live(model: object, name: str, copy: object) -> object:
     found: Any = model
     for step in name.split("."):
         try:
-            found = found[int(step)] if isinstance(found, list | tuple) else _entry(found, step)
+            found = found[int(step)] if isinstance(found, (list, tuple)) else _entry(found, step)
         except (AttributeError, LookupError):
             return copy
     return found

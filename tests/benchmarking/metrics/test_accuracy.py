@@ -21,7 +21,7 @@ def with_errors(*places):
 
 def test_the_classes_are_kept_packed_so_that_it_can_be_counted_again():
     """Four bits a sample, and the counts."""
-    found = measure_accuracy(Case(outcomes=lambda: with_errors(1, 2, 3), labels=LABELS))
+    found = measure_accuracy(Case(judge=lambda: (with_errors(1, 2, 3), LABELS)))
     assert (found.raw["correct_count"], found.raw["test_count"], found.raw["bits"]) == (997, 1000, 4)
     again = Outcomes.from_dict(found.raw)
     assert int(again.is_right(LABELS).sum()) == 997
@@ -29,7 +29,7 @@ def test_the_classes_are_kept_packed_so_that_it_can_be_counted_again():
 
 def test_the_interval_is_wilsons():
     """With which 1000 of 1000 is not certain."""
-    estimate = measure_accuracy(Case(outcomes=with_errors, labels=LABELS)).estimate
+    estimate = measure_accuracy(Case(judge=lambda: (with_errors(), LABELS))).estimate
     assert (estimate.value, estimate.high) == (1.0, 1.0)
     assert estimate.low == pytest.approx(1000 / (1000 + 1.959964**2))
 

@@ -21,10 +21,11 @@ NAME, UNIT = "accuracy", "ratio"
 
 def measure_accuracy(case: Case) -> Finding:
     """Count the samples whose class is their label; the classes are kept, packed, so that it can be counted again."""
-    if case.outcomes is None or case.labels is None:
+    judged = None if case.judge is None else case.judge()
+    if judged is None:
         return Unavailable(NAME, "accuracy needs labelled samples, and a model that gives their classes")
-    outcomes = case.outcomes()
-    right = int(outcomes.is_right(case.labels).sum())
+    outcomes, labels = judged
+    right = int(outcomes.is_right(labels).sum())
     counts = {"correct_count": right, "test_count": outcomes.count}
     return Measured(NAME, UNIT, wilson(right, outcomes.count), raw=counts | outcomes.to_dict())
 

@@ -25,7 +25,7 @@ def measure_cold_start(case: Case) -> Finding:
     """
     if case.start is None:
         return Unavailable(NAME, "cold start needs a model that a fresh process can import")
-    answers = [found[0] for found in ask_fresh(case, PROCESSES, "load")]
+    answers = [found[0] for found in ask_fresh(case, PROCESSES, ("load", {}))]
     columns = {stage: values_of(answers, stage, 1e-9) for stage in STAGES}
     totals = [math.fsum(stages) for stages in zip(*(columns[stage] for stage in UNTIL_FIRST), strict=True)]
     parts = estimates({stage.removesuffix("_ns"): values for stage, values in columns.items()}, 0.95)

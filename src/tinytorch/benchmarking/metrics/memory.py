@@ -23,7 +23,7 @@ def measure_memory(case: Case) -> Finding:
     """
     if case.start is None:
         return Unavailable(NAME, "memory needs a model that a process of its own can load")
-    answers = [found[-1] for found in ask_fresh(case, PROCESSES, "load", "weigh")]
+    answers = [found[-1] for found in ask_fresh(case, PROCESSES, ("load", {}), ("weigh", {}))]
     columns = {part: values_of(answers, part) for part in PARTS}
     if not columns["peak_resident_bytes"]:
         return Unavailable(NAME, "this system does not let a process set back the peak of its memory")

@@ -12,10 +12,11 @@ __all__ = ["ask_fresh", "estimates", "values_of"]
 
 SECONDS = 60.0
 Answer = dict[str, Any]
+Question = tuple[str, dict[str, Any]]
 
 
-def ask_fresh(case: Case, processes: int, *questions: str) -> list[list[Answer]]:
-    """Ask each of so many fresh processes some questions, in order.
+def ask_fresh(case: Case, processes: int, *questions: Question) -> list[list[Answer]]:
+    """Ask each of so many fresh processes some questions, in order: each a word and its arguments.
 
     Returns:
         The answers of each process.
@@ -39,9 +40,9 @@ def estimates(columns: Mapping[str, Sequence[float]], confidence: float) -> dict
     return {name: sign_interval(values, confidence) for name, values in columns.items() if values}
 
 
-def _answers(process: Process, questions: Sequence[str]) -> Iterator[Answer]:
+def _answers(process: Process, questions: Sequence[Question]) -> Iterator[Answer]:
     try:
-        for question in questions:
-            yield process.ask(question, SECONDS)
+        for do, arguments in questions:
+            yield process.ask(do, SECONDS, **arguments)
     finally:
         process.close()
