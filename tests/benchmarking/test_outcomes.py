@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinytorch.benchmarking.outcomes import Outcomes, outputs_digest, pack, unpack
+from tinytorch.benchmarking.workers.program import digest
 from tinytorch.errors import DataError, DTypeError, ShapeError
 
 
@@ -70,3 +71,9 @@ def test_the_hash_sees_every_bit_the_kind_and_the_shape():
     others = [output.astype(np.float64), output.reshape(3, 2), np.nextafter(output, 9), output.T, output[0]]
     assert len({outputs_digest(other) for other in (output, *others)}) == 6
     assert outputs_digest(np.asfortranarray(output)) == outputs_digest(output)
+
+
+@pytest.mark.parametrize("output", [np.arange(6.0).reshape(2, 3), np.zeros(0, np.int8), np.float32([[1.5]])])
+def test_a_worker_hashes_outputs_alike(output):
+    """So that the outputs of timed calls can be held to those that accuracy was counted on."""
+    assert digest(output)["sha256"] == outputs_digest(output)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinytorch.benchmarking.blas import pinned_blas
     from tinytorch.benchmarking.campaign import certify, compare
-    from tinytorch.benchmarking.case import Case
     from tinytorch.benchmarking.certificate import Certificate
+    from tinytorch.benchmarking.case import Case, case_of
     from tinytorch.benchmarking.clock import CLOCK, Clock, MonotonicClock, read_cost_ns, utc_now
     from tinytorch.benchmarking.comparison import Comparison
     from tinytorch.benchmarking.design import PRESETS, Design
     from tinytorch.benchmarking.doors.benchmark import Benchmark
     from tinytorch.benchmarking.doors.events import OlympicEvent
+    from tinytorch.benchmarking.doors.live import live_case
     from tinytorch.benchmarking.doors.result import BenchmarkResult
     from tinytorch.benchmarking.doors.suite import BenchmarkSuite
     from tinytorch.benchmarking.doors.techniques import compare_optimization_techniques
@@ -35,13 +36,14 @@ if TYPE_CHECKING:
 NAMES = {
     "blas": ("pinned_blas",),
     "campaign": ("certify", "compare"),
-    "case": ("Case",),
     "certificate": ("Certificate",),
+    "case": ("Case", "case_of"),
     "clock": ("CLOCK", "Clock", "MonotonicClock", "read_cost_ns", "utc_now"),
     "comparison": ("Comparison",),
     "design": ("PRESETS", "Design"),
     "doors.benchmark": ("Benchmark",),
     "doors.events": ("OlympicEvent",),
+    "doors.live": ("live_case",),
     "doors.result": ("BenchmarkResult",),
     "doors.suite": ("BenchmarkSuite",),
     "doors.techniques": ("compare_optimization_techniques",),
@@ -90,11 +92,13 @@ __all__ = [
     "WorkerError",
     "Workload",
     "certify",
+    "case_of",
     "collect_environment",
     "compare",
     "compare_optimization_techniques",
     "count_elements",
     "inference_peak_bytes",
+    "live_case",
     "machine_counters",
     "mean",
     "measure_latencies",

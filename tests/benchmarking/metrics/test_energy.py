@@ -32,6 +32,29 @@ def test_the_raw_readings_are_kept(clock, tmp_path):
     assert raw["calls"] == [25] * 5
 
 
+def test_a_model_of_a_process_of_its_own_is_measured_there(clock, tmp_path):
+    """The same power, the same calls; the counters are read here, before and after."""
+    case = ROW.case(clock, tmp_path)
+
+    class Process:
+        def ask(self, do, seconds, count=0, calls=1, budget_ns=None):
+            assert seconds > 0
+            if do == "load":
+                return {}
+            call, durations, start = case.batch(1), [], clock.now_ns()
+            while len(durations) < count and (budget_ns is None or clock.now_ns() - start < budget_ns):
+                [call() for _ in range(calls)]
+                durations.append(20_000_000 * calls)
+            return {"wall_ns": durations}
+
+        def close(self):
+            """Nothing was started."""
+
+    found = measure_energy(Case(start=Process, clock=clock, sleeper=case.sleeper, root=tmp_path))
+    assert found.estimate.value == pytest.approx(60e-3)
+    assert found.raw["calls"] == [25] * 5
+
+
 def test_without_counters_there_is_no_value(clock, tmp_path):
     """And no model of one."""
     found = measure_energy(Case(batch=lambda _: lambda: None, clock=clock, sleeper=clock, root=tmp_path))

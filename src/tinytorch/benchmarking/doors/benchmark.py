@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from importlib import import_module
 from typing import Any
 
-from tinytorch.benchmarking.case import Case
 from tinytorch.benchmarking.clock import CLOCK, SLEEPER, Clock, Sleeper
 from tinytorch.benchmarking.doors.live import LiveModel, live_models
 from tinytorch.benchmarking.doors.result import BenchmarkResult
@@ -183,9 +182,8 @@ class Benchmark:
 
     def _energy(self, live: LiveModel, shape: Sequence[int]) -> BenchmarkResult:
         name, drawn = f"{live.name}_energy_joules", live.fitting(shape)
-        with live.adapter.inference():
-            call = live.inference(drawn)
-            found = measure_energy(Case(live.name, batch=lambda _: call, clock=self._clock, sleeper=self._sleeper))
+        with live.as_case(drawn, clock=self._clock, sleeper=self._sleeper) as case:
+            found = measure_energy(case)
         if not isinstance(found, Measured):
             return unmeasured(name, found.reason, self.system_info)
         notes = self._notes(shape) | {"measured": True, "raw": dict(found.raw)}

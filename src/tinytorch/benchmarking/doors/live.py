@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinytorch.benchmarking.adapters import adapter_for
-from tinytorch.benchmarking.doors.datasets import labelled
+from tinytorch.benchmarking.case import Case
+from tinytorch.benchmarking.clock import CLOCK, SLEEPER, Clock, Sleeper
+from tinytorch.benchmarking.doors.datasets import as_array, labelled
 from tinytorch.benchmarking.outcomes import Outcomes, outputs_digest
 from tinytorch.errors import DataError, ShapeError, explain
 
-__all__ = ["LiveModel", "live_models"]
+__all__ = ["LiveModel", "live_case", "live_models"]
 
 BATCH = 256
 SEED = 42
@@ -75,6 +78,26 @@ class LiveModel:
             raise DataError(explain("the model's output", "finite", "NaN or infinity"))
         return Outcomes.of(_classes(scores, len(samples)), outputs_digest(scores))
 
+    @contextmanager
+    def as_case(
+        self, inputs: NDArray[Any], labels: NDArray[Any] | None = None, clock: Clock = CLOCK, sleeper: Sleeper = SLEEPER
+    ) -> Iterator[Case]:
+        """Give the case that metrics and scenarios take, in inference mode until the block ends.
+
+        Args:
+            inputs: (N, ...) samples; a batch of more than N begins again with the first.
+            labels: (N,) their classes.
+            clock: What tells the time.
+            sleeper: What waits for an instant of that clock.
+        """
+
+        def batch(size: int) -> Callable[[], Any]:
+            return self.inference(np.take(inputs, np.arange(size), axis=0, mode="wrap"))
+
+        judge = None if labels is None else lambda: (self.outcomes(inputs), labels)
+        with self.adapter.inference():
+            yield Case(self.name, self.model, batch, None, judge, clock, sleeper)
+
     def accuracy_on(self, dataset: Any) -> tuple[float, dict[str, Any]]:
         """Find the share of a data set that the model gets right, and how it was found.
 
@@ -105,6 +128,22 @@ def live_models(models: Sequence[Any]) -> list[LiveModel]:
             name = f"{name}_{place}"
         found[name] = LiveModel(name, model)
     return list(found.values())
+
+
+@contextmanager
+def live_case(model: Any, inputs: Any, labels: Any = None, name: str = "model") -> Iterator[Case]:
+    """Make a case of a live model and its samples, for the metrics and scenarios that need no process of their own.
+
+    Example:
+        >>> from tinytorch import Linear
+        >>> from tinytorch.benchmarking import METRICS
+        >>> with live_case(Linear(4, 3), np.eye(4), [0, 1, 2, 0]) as case:
+        ...     METRICS["accuracy"].measure(case).raw["test_count"]
+        4
+    """
+    classes = None if labels is None else as_array(labels)
+    with LiveModel(name, model).as_case(as_array(inputs), classes) as case:
+        yield case
 
 
 def _classes(scores: NDArray[Any], count: int) -> NDArray[Any]:
