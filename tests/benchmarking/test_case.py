@@ -5,15 +5,20 @@ import pytest
 from contracts.process_samples import make_call, make_classifier
 from tinytorch.benchmarking.case import case_of
 from tinytorch.benchmarking.metrics import METRICS
-from tinytorch.benchmarking.metrics.processes import ask_fresh
+from tinytorch.benchmarking.metrics.processes import in_fresh
 from tinytorch.errors import DTypeError
 
 CLASSIFIER = "contracts.process_samples:make_classifier"
 
 
+def with_weights(process, loaded):
+    """Weigh what was loaded."""
+    return loaded, process.ask("weigh", 60.0)
+
+
 def test_a_fresh_process_loads_the_factory_and_weighs_what_it_makes():
     """As stored, in a file, and in parameters; from an interpreter that knows only where to look."""
-    ((loaded, weighed),) = ask_fresh(case_of(CLASSIFIER), 1, ("load", {}), ("weigh", {}))
+    ((loaded, weighed),) = in_fresh(case_of(CLASSIFIER), 1, with_weights)
     assert min(loaded[stage] for stage in ("import_ns", "build_ns", "first_call_ns", "second_call_ns")) > 0
     assert (weighed["stored_bytes"], weighed["parameter_count"]) == (64, 16)
     assert weighed["serialized_bytes"] > 64
@@ -33,7 +38,7 @@ def test_what_has_no_labels_has_no_accuracy():
 
 def test_something_live_is_weighed_in_a_fork():
     """It cannot be imported, and is not to be weighed where others are timed."""
-    ((_, weighed),) = ask_fresh(case_of(make_classifier(), "live"), 1, ("load", {}), ("weigh", {}))
+    ((_, weighed),) = in_fresh(case_of(make_classifier(), "live"), 1, with_weights)
     assert (weighed["stored_bytes"], case_of(make_call(), "live").name) == (64, "live")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinytorch.benchmarking.outcomes import Outcomes, outputs_digest, pack, unpack
-from tinytorch.benchmarking.workers.program import digest
+from tinytorch.benchmarking.workers.program.outputs import described
 from tinytorch.errors import DataError, DTypeError, ShapeError
 
 
@@ -76,4 +76,4 @@ def test_the_hash_sees_every_bit_the_kind_and_the_shape():
 @pytest.mark.parametrize("output", [np.arange(6.0).reshape(2, 3), np.zeros(0, np.int8), np.float32([[1.5]])])
 def test_a_worker_hashes_outputs_alike(output):
     """So that the outputs of timed calls can be held to those that accuracy was counted on."""
-    assert digest(output)["sha256"] == outputs_digest(output)
+    assert described(output)["digest"] == outputs_digest(output)

@@ -80,28 +80,30 @@ class _Process:
     def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
         self.answers = answers
 
-    def ask(self, do: str, seconds: float, **arguments: Any) -> dict[str, Any]:
+    def ask(self, command: str, seconds: float, **arguments: Any) -> dict[str, Any]:
         assert seconds > 0
-        answer = self.answers[do]
-        return {"wall_ns": answer["wall_ns"] * arguments["count"]} if do == "series" else answer
+        answer = self.answers[command]
+        return {"durations_ns": answer["durations_ns"] * arguments["calls"]} if command == "single" else answer
 
     def close(self) -> None:
         self.answers = {}
 
 
 LOADED = {"import_ns": 200 * MS, "build_ns": 30 * MS, "first_call_ns": 5 * MS, "second_call_ns": MS}
-WEIGHED = {
-    "peak_resident_bytes": 8192,
-    "peak_allocated_bytes": 5000,
-    "stored_bytes": 132,
-    "serialized_bytes": None,
-    "parameter_count": 33,
-}
+WEIGHED = {"stored_bytes": 132, "serialized_bytes": None, "parameter_count": 33}
+PASSES = {"passes": [{"peak_rss_delta": 8192, "traced_peak": 5000}]}
 
 
 def _fresh(_clock, _folder) -> Case:
-    answers = {"load": LOADED, "weigh": WEIGHED, "settle": {}, "clock": {"cost_ns": 50}, "series": {"wall_ns": [2050]}}
-    return Case(start=lambda: _Process(answers))
+    answers = {
+        "load": LOADED,
+        "weigh": WEIGHED,
+        "memory": PASSES,
+        "collect": {},
+        "warm_up": {},
+        "single": {"durations_ns": [2000]},
+    }
+    return Case(start=lambda: _Process(answers), clock=_clock)
 
 
 def _parameters(_clock, _folder) -> Case:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinytorch.benchmarking.blas import pinned_blas
     from tinytorch.benchmarking.campaign import certify, compare
-    from tinytorch.benchmarking.certificate import Certificate
     from tinytorch.benchmarking.case import Case, case_of
+    from tinytorch.benchmarking.certificate import Certificate
     from tinytorch.benchmarking.clock import CLOCK, Clock, MonotonicClock, read_cost_ns, utc_now
     from tinytorch.benchmarking.comparison import Comparison
     from tinytorch.benchmarking.design import PRESETS, Design
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 NAMES = {
     "blas": ("pinned_blas",),
     "campaign": ("certify", "compare"),
-    "certificate": ("Certificate",),
     "case": ("Case", "case_of"),
+    "certificate": ("Certificate",),
     "clock": ("CLOCK", "Clock", "MonotonicClock", "read_cost_ns", "utc_now"),
     "comparison": ("Comparison",),
     "design": ("PRESETS", "Design"),
@@ -91,8 +91,8 @@ __all__ = [
     "TinyMLPerf",
     "WorkerError",
     "Workload",
-    "certify",
     "case_of",
+    "certify",
     "collect_environment",
     "compare",
     "compare_optimization_techniques",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 
 from tinytorch.benchmarking.clock import CLOCK, SLEEPER, Clock, Sleeper
 from tinytorch.benchmarking.outcomes import Outcomes
-from tinytorch.benchmarking.sessions import host_for
-from tinytorch.benchmarking.subjects import Subject, as_subject
-from tinytorch.benchmarking.workers import Surroundings
+from tinytorch.benchmarking.subjects import Subject, subject_of
+from tinytorch.benchmarking.workers import Conditions, FailureKind, WorkerError, kind_for, launch, target_of
 
 __all__ = ["Call", "Case", "Judged", "Process", "case_of"]
 
@@ -27,7 +25,7 @@ SECONDS = 60.0
 class Process(Protocol):
     """A worker process, as far as a metric sees it."""
 
-    def ask(self, do: str, seconds: float, **arguments: Any) -> dict[str, Any]:
+    def ask(self, command: str, seconds: float, **arguments: Any) -> dict[str, Any]:
         """Ask and wait for the answer, so many seconds at most."""
         ...
 
@@ -68,32 +66,29 @@ def case_of(given: Any, name: str | None = None) -> Case:
     Metrics start processes of their own for it: fresh ones of what can be imported, forks of what is live.
 
     Raises:
-        DTypeError, DataError: As `as_subject` does.
+        RangeError, DataError, DTypeError: As `subject_of` does.
 
     Example:
-        >>> case_of("json:dumps?obj=[1,2]").name
-        'json:dumps?obj=[1,2]'
+        >>> case_of("package.module:make?width=64").name
+        'package.module:make?width=64'
     """
-    subject = as_subject(given, name)
+    subject = subject_of(given, name)
     return Case(subject.name, start=lambda: _Loading(subject), judge=lambda: _judged(subject))
 
 
 class _Loading:
-    """A worker process that knows which subject to load."""
+    """A worker that knows which subject to load."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._host = host_for(subject, Surroundings(subject.python, subject.folder))
-        is_ours = not (subject.is_live or subject.python or subject.folder)
-        self._host.ask("hello", SECONDS, sys_path=list(sys.path) if is_ours else None)
+        self._worker = launch(subject, Conditions(), kind_for(subject))
 
-    def ask(self, do: str, seconds: float, **arguments: Any) -> dict[str, Any]:
-        subject = self._subject
-        target = {"module": subject.module, "name": subject.factory, "arguments": subject.arguments}
-        return self._host.ask(do, seconds, **(arguments | target if do == "load" else arguments))
+    def ask(self, command: str, seconds: float, **arguments: Any) -> dict[str, Any]:
+        target = {"target": target_of(self._subject)} if command == "load" else {}
+        return self._worker.ask(command, seconds, **arguments, **target)
 
     def close(self) -> object:
-        return self._host.close()
+        return self._worker.close()
 
 
 def _judged(subject: Subject) -> Judged | None:
@@ -101,9 +96,13 @@ def _judged(subject: Subject) -> Judged | None:
     process = _Loading(subject)
     try:
         process.ask("load", SECONDS)
-        found, digest = process.ask("evaluate", SECONDS), process.ask("digest", SECONDS)
+        found = process.ask("predictions", SECONDS)
+    except WorkerError as error:
+        if error.failure.kind is FailureKind.REFUSED:
+            return None
+        raise
     finally:
         process.close()
-    if found["predictions"] is None:
-        return None
-    return Outcomes.of(np.asarray(found["predictions"]), digest["sha256"]), np.asarray(found["labels"])
+    scores = np.asarray(found["scores"])
+    classes = scores.argmax(axis=-1) if scores.ndim == 2 else scores
+    return Outcomes.of(classes, found["outputs"]["digest"]), np.asarray(found["labels"]).astype(np.int64)

@@ -22,7 +22,6 @@ __all__ = [
     "count_elements",
     "inference_peak_bytes",
     "inference_peaks",
-    "resident_peak_bytes",
     "serialized_bytes",
     "stored_bytes",
     "weigh",
@@ -70,25 +69,6 @@ def inference_peaks(call: Callable[[], object], passes: int = PASSES) -> list[in
         return [_peak(call) for _ in range(passes)]
 
 
-def resident_peak_bytes(call: Callable[[], object], root: str = "/") -> int | None:
-    """Measure by how much `call` drives up the memory that the process holds, whoever allocates it.
-
-    Args:
-        call: What is measured, once; it is not called before.
-        root: Where the system's own files begin.
-
-    Returns:
-        Bytes, by the kernel's high-water mark; none where it cannot be set back.
-    """
-    process = Path(root) / "proc/self"
-    before = _status(process, "VmRSS") if _peak_is_set_back(process) else None
-    if before is None:
-        return None
-    call()
-    peak = _status(process, "VmHWM")
-    return None if peak is None else max(peak - before, 0)
-
-
 def serialized_bytes(model: object) -> int | None:
     """Say how many bytes the model takes in a file: its state in safetensors' form, else what it saves itself as.
 
@@ -108,48 +88,20 @@ def serialized_bytes(model: object) -> int | None:
         return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
 
 
-def weigh(call: Callable[[], object], model: object = None, root: str = "/") -> dict[str, int | None]:
-    """Weigh a model in a process that does nothing else: never while timing, and once a process.
-
-    Args:
-        call: One inference; it has been called before.
-        model: What it runs, where it is known.
-        root: Where the system's own files begin.
-
-    Returns:
-        `peak_resident_bytes`, `peak_allocated_bytes`, `stored_bytes`, `serialized_bytes` and `parameter_count`; what
-        cannot be had is none.
-    """
+def weigh(model: object) -> dict[str, int | None]:
+    """Give `stored_bytes`, `serialized_bytes` and `parameter_count` of a model; without one, none of each."""
+    if model is None:
+        return dict.fromkeys(("stored_bytes", "serialized_bytes", "parameter_count"))
     return {
-        "peak_resident_bytes": resident_peak_bytes(call, root),
-        "peak_allocated_bytes": inference_peak_bytes(call),
-        "stored_bytes": None if model is None else stored_bytes(model),
-        "serialized_bytes": None if model is None else serialized_bytes(model),
-        "parameter_count": None if model is None else count_elements(model),
+        "stored_bytes": stored_bytes(model),
+        "serialized_bytes": serialized_bytes(model),
+        "parameter_count": count_elements(model),
     }
-
-
-def _peak_is_set_back(process: Path) -> bool:
-    """Set the kernel's high-water mark back to what is held now, where it lets us: see proc(5)."""
-    try:
-        (process / "clear_refs").write_text("5")
-    except OSError:
-        return False
-    return True
-
-
-def _status(process: Path, field: str) -> int | None:
-    """Read what the process holds, in bytes; none where the system does not tell."""
-    try:
-        lines = (process / "status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), None)
 
 
 def _numpy(value: Any) -> Any:
     """Give a contiguous NumPy array of an array or a tensor."""
-    array = value.detach().cpu().numpy() if hasattr(value, "detach") else _array(value)
+    array = value.detach().cpu().numpy() if hasattr(value, "cpu") else _array(value)
     return array.copy(order="C")
 
 

@@ -37,15 +37,15 @@ def test_a_model_of_a_process_of_its_own_is_measured_there(clock, tmp_path):
     case = ROW.case(clock, tmp_path)
 
     class Process:
-        def ask(self, do, seconds, count=0, calls=1, budget_ns=None):
+        def ask(self, command, seconds, calls=1, epochs=1, limit_ns=0, **_):
             assert seconds > 0
-            if do == "load":
-                return {}
-            call, durations, start = case.batch(1), [], clock.now_ns()
-            while len(durations) < count and (budget_ns is None or clock.now_ns() - start < budget_ns):
-                [call() for _ in range(calls)]
-                durations.append(20_000_000 * calls)
-            return {"wall_ns": durations}
+            if command != "warm_up":
+                return {"calls": 5}
+            call, times, start = case.batch(1), [], clock.now_ns()
+            while len(times) < epochs and clock.now_ns() - start < limit_ns:
+                _ = [call() for _ in range(calls)]
+                times.append(20_000_000 * calls)
+            return {"epochs_ns": times}
 
         def close(self):
             """Nothing was started."""

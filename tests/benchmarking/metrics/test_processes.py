@@ -34,10 +34,10 @@ class Process:
         self.owner = owner
         self.number = number
 
-    def ask(self, do, seconds, **_):
+    def ask(self, command, seconds, **_):
         assert seconds > 0
-        self.owner.asked.append((self.number, do))
-        return self.owner.answer(self.number, do)
+        self.owner.asked.append((self.number, command))
+        return self.owner.answer(self.number, command)
 
     def close(self):
         self.owner.closed.append(self.number)
@@ -48,14 +48,14 @@ def loading(number, _do):
     return dict(zip(STAGES, (100 * MS + number * MS, 20 * MS, 3 * MS, MS), strict=True))
 
 
-def weights(number, _do):
+def weights(number, command):
     """Weigh more from process to process."""
+    peaks = [4096 * number, 4096 * number, 10**9]  # the median of the passes counts
     return {
-        "peak_resident_bytes": 4096 * number,
-        "peak_allocated_bytes": 100,
-        "stored_bytes": 8,
-        "serialized_bytes": 96,
-    }
+        "load": {},
+        "memory": {"passes": [{"peak_rss_delta": peak, "traced_peak": 100} for peak in peaks]},
+        "weigh": {"stored_bytes": 8, "serialized_bytes": 96, "parameter_count": 2},
+    }[command]
 
 
 def test_cold_start_is_the_median_of_ten_fresh_processes():
@@ -79,7 +79,7 @@ def test_memory_is_the_median_of_five_processes():
     """Each weighed once; the interval is the smallest and the largest, at the confidence that five have."""
     started = Started(weights)
     found = measure_memory(Case(start=started))
-    assert started.asked == list(itertools.product(range(5), ("load", "weigh")))
+    assert started.asked == list(itertools.product(range(5), ("load", "memory", "weigh")))
     estimate = found.estimate
     assert (estimate.value, estimate.low, estimate.high, estimate.confidence) == (8192, 0, 16384, 0.9)
     assert {name: part.value for name, part in found.parts.items()} == {
@@ -91,7 +91,8 @@ def test_memory_is_the_median_of_five_processes():
 
 def test_a_peak_that_the_system_hides_is_unavailable():
     """What Python allocates is another quantity, and does not take its place."""
-    hiding = Started(lambda number, do: weights(number, do) | {"peak_resident_bytes": None})
+    passes = {"passes": [{"peak_rss_delta": None, "traced_peak": 100}]}
+    hiding = Started(lambda number, command: passes if command == "memory" else weights(number, command))
     found = measure_memory(Case(start=hiding))
     assert (found.is_measured, "set back the peak" in found.reason) == (False, True)
 

@@ -6,7 +6,7 @@ import math
 
 from tinytorch.benchmarking.case import Case
 from tinytorch.benchmarking.metrics.metric import Finding, Measured, Metric, Unavailable
-from tinytorch.benchmarking.metrics.processes import ask_fresh, estimates, values_of
+from tinytorch.benchmarking.metrics.processes import estimates, in_fresh, values_of
 from tinytorch.benchmarking.statistics import sign_interval
 
 __all__ = ["METRIC", "measure_cold_start"]
@@ -25,7 +25,7 @@ def measure_cold_start(case: Case) -> Finding:
     """
     if case.start is None:
         return Unavailable(NAME, "cold start needs a model that a fresh process can import")
-    answers = [found[0] for found in ask_fresh(case, PROCESSES, ("load", {}))]
+    answers = in_fresh(case, PROCESSES, lambda _, loaded: loaded)
     columns = {stage: values_of(answers, stage, 1e-9) for stage in STAGES}
     totals = [math.fsum(stages) for stages in zip(*(columns[stage] for stage in UNTIL_FIRST), strict=True)]
     parts = estimates({stage.removesuffix("_ns"): values for stage, values in columns.items()}, 0.95)

@@ -23,7 +23,7 @@ __all__ = ["METRIC", "measure_energy"]
 NAME, UNIT = "energy", "joules"
 SPAN_NS = 500_000_000  # the counters move about once a millisecond: 0.2 % of a span
 EPOCH_NS = 1_000_000
-SPAN = {"count": 10 * SPAN_NS // EPOCH_NS, "budget_ns": SPAN_NS}
+SPAN = {"epochs": SPAN_NS // EPOCH_NS, "limit_ns": SPAN_NS}
 ROUNDS = 5
 
 Work = Callable[[], int]
@@ -61,8 +61,8 @@ def _busy_work(case: Case) -> Iterator[Work]:
         process = case.start()
         try:
             process.ask("load", SECONDS)
-            calls = max(EPOCH_NS // min(process.ask("series", SECONDS, count=20)["wall_ns"]), 1)
-            yield lambda: calls * len(process.ask("series", SECONDS, calls=calls, **SPAN)["wall_ns"])
+            calls = process.ask("calibrate", SECONDS, target_ns=EPOCH_NS)["calls"]
+            yield lambda: calls * len(process.ask("warm_up", SECONDS, calls=calls, **SPAN)["epochs_ns"])
         finally:
             process.close()
 

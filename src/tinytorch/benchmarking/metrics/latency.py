@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinytorch.benchmarking.case import Case
+from tinytorch.benchmarking.case import Case, Process
+from tinytorch.benchmarking.clock import read_cost_ns
 from tinytorch.benchmarking.measure import Plan, measure_latency
 from tinytorch.benchmarking.metrics.metric import Finding, Measured, Metric, Unavailable
-from tinytorch.benchmarking.metrics.processes import Answer, ask_fresh
+from tinytorch.benchmarking.metrics.processes import SECONDS, Answer, in_fresh
 from tinytorch.benchmarking.statistics import percentile_of_sessions, steady_state
 from tinytorch.benchmarking.statistics.steady import NO_STEADY_STATE
 
@@ -23,6 +24,7 @@ SESSIONS = 5
 CALLS = 400  # five times as many are 2,000, of which a p99 has its interval
 WARMUP_NS = 200_000_000
 BUDGET_NS = 4_000_000_000  # of one session's calls, for a model whose calls are long
+FEWEST = 10
 TAILS = {"p90": 90.0, "p99": 99.0}
 
 
@@ -32,7 +34,8 @@ def measure_latencies_of(case: Case) -> Finding:
     From this process alone, the median has no interval: one session says nothing about another.
     """
     if case.start is not None:
-        sessions = [_durations(answers) for answers in ask_fresh(case, SESSIONS, *_questions())]
+        cost = read_cost_ns(case.clock)
+        sessions = in_fresh(case, SESSIONS, lambda process, loaded: _session(process, loaded, cost))
     elif case.batch is not None:
         plan = Plan(runs=CALLS * SESSIONS, warmup=CALLS)
         sessions = [list(measure_latency(case.batch(1), plan, case.clock).samples.nanoseconds)]
@@ -44,20 +47,12 @@ def measure_latencies_of(case: Case) -> Finding:
     return _found(sessions)
 
 
-def _questions() -> list[tuple[str, dict[str, int]]]:
-    return [
-        ("load", {}),
-        ("settle", {}),
-        ("clock", {}),
-        ("series", {"count": CALLS, "budget_ns": WARMUP_NS}),
-        ("series", {"count": CALLS, "budget_ns": BUDGET_NS}),
-    ]
-
-
-def _durations(answers: Sequence[Answer]) -> list[int]:
-    """Take the clock's own cost off every call, down to 1 ns."""
-    *_, clock, _, series = answers
-    return [max(duration - clock["cost_ns"], 1) for duration in series["wall_ns"]]
+def _session(process: Process, loaded: Answer, cost: int) -> list[int]:
+    """Warm up, then time calls one by one; the clock's own cost is taken off each, down to 1 ns."""
+    calls = min(CALLS, max(BUDGET_NS // max(loaded["second_call_ns"], 1), FEWEST))
+    process.ask("collect", SECONDS)
+    process.ask("warm_up", SECONDS, calls=1, epochs=calls, limit_ns=WARMUP_NS)
+    return [max(duration - cost, 1) for duration in process.ask("single", SECONDS, calls=calls)["durations_ns"]]
 
 
 def _is_restless(session: Sequence[int]) -> bool:

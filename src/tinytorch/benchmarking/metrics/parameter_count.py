@@ -7,7 +7,7 @@ import math
 from tinytorch.benchmarking.case import Case
 from tinytorch.benchmarking.memory import count_elements
 from tinytorch.benchmarking.metrics.metric import Finding, Measured, Metric, Unavailable
-from tinytorch.benchmarking.metrics.processes import ask_fresh
+from tinytorch.benchmarking.metrics.processes import SECONDS, in_fresh
 from tinytorch.benchmarking.statistics import Estimate
 
 __all__ = ["METRIC", "measure_parameter_count"]
@@ -26,8 +26,8 @@ def measure_parameter_count(case: Case) -> Finding:
 
 
 def _in_a_process(case: Case) -> int | None:
-    answers = ask_fresh(case, 1, ("load", {}), ("weigh", {}))
-    count: int | None = answers[0][-1]["parameter_count"]
+    (weighed,) = in_fresh(case, 1, lambda process, _: process.ask("weigh", SECONDS))
+    count: int | None = weighed["parameter_count"]
     return count
 
 

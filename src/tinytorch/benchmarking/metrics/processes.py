@@ -1,32 +1,32 @@
-"""Asking several fresh processes the same, one after another: for what a process can tell only once."""
+"""Fresh processes, one after another: for what a process can tell only once, or has its own luck in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from tinytorch.benchmarking.case import Case, Process
 from tinytorch.benchmarking.statistics import Estimate, sign_interval
 
-__all__ = ["ask_fresh", "estimates", "values_of"]
+__all__ = ["SECONDS", "Answer", "estimates", "in_fresh", "values_of"]
 
 SECONDS = 60.0
 Answer = dict[str, Any]
-Question = tuple[str, dict[str, Any]]
+T = TypeVar("T")
 
 
-def ask_fresh(case: Case, processes: int, *questions: Question) -> list[list[Answer]]:
-    """Ask each of so many fresh processes some questions, in order: each a word and its arguments.
+def in_fresh(case: Case, processes: int, converse: Callable[[Process, Answer], T]) -> list[T]:
+    """Load the model in each of so many fresh processes, one at a time, and talk with each.
 
-    Returns:
-        The answers of each process.
+    Args:
+        case: What is measured; without `start` there are no processes.
+        processes: How many.
+        converse: Is given a process and what it answered to `load`.
 
     Raises:
         WorkerError: If the model raised, or a process died or gave no answer in time.
     """
-    if case.start is None:
-        return []
-    return [list(_answers(case.start(), questions)) for _ in range(processes)]
+    return [] if case.start is None else [_conversed(case.start(), converse) for _ in range(processes)]
 
 
 def values_of(answers: Sequence[Mapping[str, Any]], name: str, scale: float = 1.0) -> list[float]:
@@ -40,9 +40,8 @@ def estimates(columns: Mapping[str, Sequence[float]], confidence: float) -> dict
     return {name: sign_interval(values, confidence) for name, values in columns.items() if values}
 
 
-def _answers(process: Process, questions: Sequence[Question]) -> Iterator[Answer]:
+def _conversed(process: Process, converse: Callable[[Process, Answer], T]) -> T:
     try:
-        for do, arguments in questions:
-            yield process.ask(do, SECONDS, **arguments)
+        return converse(process, process.ask("load", SECONDS))
     finally:
         process.close()

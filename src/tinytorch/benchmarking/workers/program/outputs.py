@@ -50,7 +50,7 @@ def _leaves(value: Any, depth: int) -> Iterator[tuple[str, bytes, bool]]:
 
 
 def _array(value: Any) -> tuple[str, bytes, bool]:
-    if callable(getattr(value, "detach", None)):  # PyTorch
+    if callable(getattr(value, "cpu", None)):  # PyTorch; a tensor of ours can be detached too
         value = value.detach().cpu().numpy()
     if not callable(getattr(value, "tobytes", None)):
         value = getattr(value, "data", None)  # TinyTorch

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import platform
 import traceback
 from contextlib import ExitStack
+from runpy import run_path
 from typing import Any, Callable
 
 from .loading import Factory, found
@@ -145,6 +147,11 @@ class Servant:
         """Weigh the subject: what it holds, and what a call drives up. Not for a process that also times."""
         return {"resident_bytes": self._resident(), "passes": peak_of(self._called, self._root)}
 
+    def do_weigh(self) -> dict[str, Any]:
+        """Weigh the subject's model, as stored and as a file, by the `memory.py` of the floor this program lies in."""
+        functions = run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "memory.py"))
+        return functions["weigh"](self._loaded.model)
+
     def do_status(self) -> dict[str, Any]:
         """Say how many calls were made, how much memory is held, and how often the process was forked."""
         return {"calls": self._turns.made, "resident_bytes": self._resident(), "forks": self._turns.forks}
@@ -239,7 +246,7 @@ def _difference(now: int | None, before: int | None) -> int | None:
 
 def _listed(value: Any) -> Any:
     """Make lists of an array or a tensor, as JSON has them."""
-    if callable(getattr(value, "detach", None)):
+    if callable(getattr(value, "cpu", None)):
         value = value.detach().cpu()
     if not callable(getattr(value, "tolist", None)):
         value = getattr(value, "data", value)
