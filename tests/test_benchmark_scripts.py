@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import cold_compile, inference
@@ -61,6 +62,25 @@ def test_what_is_compared_computes_the_same(case):
     """Each maker checks the values of both sides before anything is timed."""
     pytest.importorskip("torch")
     assert "target" in run("foundation", "--only", case, "--sessions", "2", "--rounds", "2")
+
+
+@pytest.mark.parametrize("case", ["layer-norm", "gelu", "attention"])
+def test_language_models_parts_compute_the_same(case):
+    """The makers compare values and gradients of both sides; here nothing is timed."""
+    pytest.importorskip("torch")
+    from benchmarks.language import CASES
+
+    theirs, ours = CASES[case].make()
+    assert len(theirs()) == len(ours())
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux")
+def test_the_footprint_of_a_step_is_what_it_holds_at_once():
+    """64 MiB that are touched and let go of, in each of three steps, are 64 MiB."""
+    from benchmarks.footprint import rise
+
+    held = 64 * 1024**2
+    assert held * 0.9 < rise(lambda: np.ones(held, dtype=np.uint8)) < held * 1.5
 
 
 def test_the_start_up_script_answers_for_each_case():

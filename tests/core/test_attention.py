@@ -154,10 +154,12 @@ class TestBlocks:
     """The fused op takes queries in blocks; results do not show where they are cut."""
 
     @pytest.mark.parametrize("kept", [0, 10**9], ids=["computed again", "kept"])
+    @pytest.mark.parametrize("room", [1, 2**18], ids=["a sequence at a time", "together"])
     @pytest.mark.parametrize("options", [{"causal": True}, {}, {"mask": "some"}], ids=["causal", "all", "masked"])
-    def test_blocks_agree_with_one_softmax_over_all(self, options, kept, monkeypatch):
+    def test_blocks_agree_with_one_softmax_over_all(self, options, room, kept, monkeypatch):
         """Values and gradients, over two whole blocks and a rest, with weights kept for backprop or not."""
         monkeypatch.setattr("tinytorch.core.ops.queries.KEPT", kept)
+        monkeypatch.setattr("tinytorch.core.ops.queries.ROOM", room)
         length = 2 * BLOCK + 5
         if "mask" in options:
             options = {"mask": np.random.default_rng(5).random((length, length)) < 0.5}

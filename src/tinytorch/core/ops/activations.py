@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from tinytorch.core.ops.chunks import chunks
 from tinytorch.core.ops.op import Array, Value, op
 
 __all__ = ["dropout", "gelu", "log_softmax", "relu", "sigmoid", "softmax", "tanh"]
@@ -46,14 +47,49 @@ def gelu(x: Array) -> Value:
     Source:
         D. Hendrycks, K. Gimpel (2016), Gaussian Error Linear Units (GELUs).
     """
-    square = x * x
-    bend = np.tanh(GELU_SCALE * x * (1 + GELU_CUBE * square))
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    value = np.empty(x.shape, x.dtype)
+    flat, out = x.reshape(-1), value.reshape(-1)
+    for part in chunks(x.size):
+        _open_gate(flat[part], out[part])
+        out[part] *= flat[part]
 
     def rule(g: Array) -> Array:
-        slope: Array = GELU_SCALE * (1 + 3 * GELU_CUBE * square)
-        return g * (0.5 * (1 + bend) + 0.5 * x * (1 - bend * bend) * slope)
+        slope = np.empty(x.shape, x.dtype)
+        g, out = g.reshape(-1), slope.reshape(-1)
+        for part in chunks(x.size):
+            _slope_of_gelu(flat[part], out[part])
+            out[part] *= g[part]
+        return slope
 
-    return 0.5 * x * (1 + bend), (rule,)
+    return value, (rule,)
+
+
+def _open_gate(x: Array, out: Array) -> Array:
+    """Write `(1 + tanh(GELU_SCALE (x + GELU_CUBE x³))) / 2` to `out`, without a temporary array."""
+    np.multiply(x, x, out=out)
+    out *= GELU_SCALE * GELU_CUBE
+    out += GELU_SCALE
+    out *= x
+    np.tanh(out, out=out)
+    out += 1
+    out *= 0.5
+    return out
+
+
+def _slope_of_gelu(x: Array, out: Array) -> None:
+    """Write `gate + x gate'` to `out`, where `gate' = 2 gate (1 - gate) GELU_SCALE (1 + 3 GELU_CUBE x²)`.
+
+    The gate is computed again: in the cache that costs what writing it once and reading it later would.
+    """
+    gate = _open_gate(x, np.empty_like(x))
+    np.multiply(x, x, out=out)
+    out *= 6 * GELU_SCALE * GELU_CUBE
+    out += 2 * GELU_SCALE
+    out *= x
+    out *= gate
+    out *= 1 - gate
+    out += gate
 
 
 @op("Softmax")
