@@ -17,11 +17,12 @@ from tinytorch.datasets import Tragedies, load_tragedies
 __all__ = ["GPT_TEXT"]
 
 CONTEXT, BATCH_SIZE = 128, 16
-SIZES = {"embed_dim": 128, "num_layers": 4, "num_heads": 4}
-PLAN, SMOKE_PLAN = Plan(steps=5000, learning_rate=0.003), Plan(steps=3, learning_rate=0.003)
+WIDTH, LAYERS, HEADS = 128, 4, 4
+SIZES = {"embed_dim": WIDTH, "num_layers": LAYERS, "num_heads": HEADS}
+PLAN, SMOKE_PLAN = Plan(steps=5000, learning_rate=0.003), Plan(steps=2, learning_rate=0.003)
 ORDERS, SMOKE_ORDERS = range(2, 9), range(2, 4)
-SMOKE_TRAIN, SMOKE_VALIDATION = 20_000, 2_000  # characters of one play
-PROMPT, SAMPLE, SMOKE_SAMPLE = "HAMLET", 500, 20
+SMOKE_TRAIN, SMOKE_VALIDATION = 20_000, 500  # characters of one play
+PROMPT, SAMPLE, SMOKE_SAMPLE = "HAMLET", 500, 5
 
 
 def _run(run: Run) -> Outcome:
@@ -34,7 +35,7 @@ def _run(run: Run) -> Outcome:
     order, baseline = _best_ngrams(run, train, validation)
     tokenizer = CharTokenizer()
     tokenizer.build_vocab(train)
-    model = GPT(tokenizer.vocab_size, *SIZES.values(), max_seq_len=CONTEXT, tie_weights=True)
+    model = GPT(tokenizer.vocab_size, WIDTH, LAYERS, HEADS, max_seq_len=CONTEXT, tie_weights=True)
     plan = SMOKE_PLAN if run.smoke else PLAN
     train_language_model(run, model, plan, _batches(_ids(tokenizer, "".join(train)), run.seed))
     count = sum(len(text) - 1 for text in validation)

@@ -32,7 +32,7 @@ class NGrams:
     Example:
         >>> model = NGrams(2, ["abab"], "ab")
         >>> round(model.probability("a", "b"), 3), round(model.probability("a", "b") + model.probability("a", "a"), 3)
-        (0.75, 1.0)
+        (0.917, 1.0)
 
     Source:
         R. Kneser, H. Ney (1995), Improved Backing-off for M-gram Language Modeling; S. Chen, J. Goodman (1999), An
