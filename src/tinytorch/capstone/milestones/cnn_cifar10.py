@@ -9,7 +9,7 @@ from tinytorch.core.augmentation import BatchCrop, BatchFlip
 
 __all__ = ["CNN_CIFAR10"]
 
-RECIPE = Recipe(epochs=12, batch_size=64, learning_rate=0.003, weight_decay=0.05, changes=(BatchFlip(), BatchCrop(2)))
+RECIPE = Recipe(epochs=8, batch_size=64, learning_rate=0.003, weight_decay=0.05, changes=(BatchFlip(), BatchCrop(2)))
 
 
 def _run(run: Run) -> Outcome:

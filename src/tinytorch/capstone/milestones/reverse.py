@@ -51,7 +51,7 @@ LENGTHS = range(SHORTEST, LONGEST + 1)
 
 def _strings(rng: np.random.Generator, length: int, count: int, *, held_out: bool) -> Tokens:
     """Draw strings that are for testing, or that are not, (count, length)."""
-    drawn = rng.integers(0, 10, size=(20 * count if held_out else 2 * count + 20, length))
+    drawn = rng.integers(0, 10, size=(20 * count + 200, length))
     chosen = (drawn.sum(axis=1) % 10 == HELD_OUT) == held_out
     return drawn[chosen][:count]
 
