@@ -13,7 +13,8 @@ RECIPE = Recipe(epochs=8, batch_size=64, learning_rate=0.003, weight_decay=0.05,
 
 
 def _run(run: Run) -> Outcome:
-    return train_classifier(run, PhotoCNN, "cifar10", RECIPE, enlarged_digits(factor=4, padding=0, channels=3, count=100))
+    smoke = enlarged_digits(factor=4, padding=0, channels=3, count=100)
+    return train_classifier(run, PhotoCNN, "cifar10", RECIPE, smoke)
 
 
 CNN_CIFAR10 = Milestone(
