@@ -25,7 +25,10 @@ def loaded_by(*arguments):
     return set(done.stdout.rpartition("LOADED")[2].split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["validate", "--help"], ["nope"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["run", "--help"], ["validate", "--help"], ["milestone", "--help"], ["nope"]],
+)
 def test_help_and_usage_load_nothing_heavy(arguments):
     """Start-up stays close to a bare interpreter: help needs no NumPy and no rich."""
     assert loaded_by(*arguments) & HEAVY == set()

@@ -223,6 +223,14 @@ def test_the_cache_is_where_the_platform_keeps_caches(environment, platform, exp
     assert cache_folder(environment, platform) == expected
 
 
+def test_a_tilde_is_the_users_home(tmp_path, monkeypatch):
+    """In the variable and in a path, which no shell may have looked at."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    lay_archive(tmp_path / "mine")
+    assert Store.of_user({"TINYTORCH_DATA": "~/mine"}).own == tmp_path / "mine"
+    assert same(Store(tmp_path / "cache", fetch=refuse).load(SOURCE, "~/mine", quiet))
+
+
 def test_the_environment_describes_the_users_store():
     """Two variables."""
     made = Store.of_user({"XDG_CACHE_HOME": "/x", "TINYTORCH_DATA": "/mine"})
@@ -344,3 +352,12 @@ def test_the_module_reads_the_environment_once_it_is_asked(monkeypatch, tmp_path
     """Not when it is imported."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert store.Store.of_user().cache == tmp_path / "tinytorch" / "datasets"
+
+
+def test_the_page_of_data_sets_lists_every_source():
+    """With the package and the version it is fetched in."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for source in images.LISTED:
+        row = next(line for line in page.splitlines() if line.startswith(f"| {source.name} |"))
+        assert f"`{source.package.name}` {source.package.version}" in row
+        assert f"{source.package.name}{'@' if source.package.client == 'npm' else '='}{source.package.version}" in page

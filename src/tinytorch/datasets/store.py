@@ -95,7 +95,7 @@ class Store:
     def of_user(cls, environment: Mapping[str, str] = os.environ) -> Store:
         """Make the store that the environment describes: TINYTORCH_DATA is the user's own folder."""
         own = environment.get("TINYTORCH_DATA")
-        return cls(cache_folder(environment) / "datasets", Path(own) if own else None)
+        return cls(cache_folder(environment) / "datasets", Path(own).expanduser() if own else None)
 
     def load(self, source: Source, path: str | os.PathLike[str] | None, on_progress: OnProgress) -> Arrays:
         """Give the four arrays, checked against their hash.
@@ -109,7 +109,7 @@ class Store:
             DataError: If the data cannot be had, or are not the published ones.
         """
         if path is not None:
-            return _checked(source, Path(path))
+            return _checked(source, Path(path).expanduser())
         if self.own is not None and (place := _place(source, self.own)) is not None:
             return _checked(source, place)
         kept = self.cache / f"{source.package}-{source.sha256[:16]}.safetensors"
