@@ -17,7 +17,7 @@ def test_every_milestone_has_a_section_and_a_figure(milestone):
     figure, goal = (cell.strip() for cell in row.split("|")[3:5])
     threshold = milestone.goal.threshold
     assert figure
-    assert goal.startswith("<" if threshold is None else f"≥ {100 * threshold:.0f} %")
+    assert goal == (f"≥ {100 * threshold:.0f} %" if milestone.goal.better == "more" else f"≤ {threshold}")
 
 
 def test_the_page_lists_no_other():

@@ -71,11 +71,11 @@ def test_a_smoke_run_never_fails_by_its_figure(with_figure, capsys):
     assert "proves nothing" in capsys.readouterr().out
 
 
-def test_a_goal_beside_a_baseline_names_it(with_figure, capsys):
-    """The second figure is what must be beaten."""
-    with_figure(0.1, Goal("less", None))
+def test_a_goal_is_said_in_its_own_unit(with_figure, capsys):
+    """Not every figure is a percentage, and less can be better."""
+    with_figure(0.1, Goal("less", 1.5, "nats"))
     assert app.run(["milestone", "made-up"]) == app.OK
-    assert "Reached: < parameters was wanted" in capsys.readouterr().out
+    assert "Reached: ≤ 1.5 nats was wanted" in capsys.readouterr().out
 
 
 def test_a_run_as_json_is_one_document(with_figure, capsys):
@@ -94,7 +94,7 @@ def test_a_run_as_json_is_one_document(with_figure, capsys):
             {"name": "accuracy", "value": 0.95, "unit": "ratio"},
             {"name": "parameters", "value": 12345, "unit": "numbers"},
         ],
-        "goal": {"better": "more", "threshold": 0.9, "reached": True},
+        "goal": {"better": "more", "threshold": 0.9, "unit": "ratio", "reached": True},
         "settings": {"data": "here"},
         "sample": "a sample",
     }

@@ -11,7 +11,7 @@ from tinytorch.cli import output
 from tinytorch.cli.progress import shown
 
 if TYPE_CHECKING:
-    from tinytorch.capstone.milestones import Figure, Goal, Milestone, Result
+    from tinytorch.capstone.milestones import Goal, Milestone, Result
 
 __all__ = ["execute"]
 
@@ -53,7 +53,7 @@ def _document(result: Result, threads: int | None) -> dict[str, Any]:
         "smoke": result.run.smoke,
         "threads": threads,
         "figures": [{"name": one.name, "value": one.value, "unit": one.unit} for one in outcome.figures],
-        "goal": {"better": goal.better, "threshold": goal.threshold, "reached": result.reached},
+        "goal": {"better": goal.better, "threshold": goal.threshold, "unit": goal.unit, "reached": result.reached},
         "seconds": result.seconds,
         "settings": outcome.settings,
         "sample": outcome.sample,
@@ -65,7 +65,7 @@ def _print(result: Result) -> None:
 
     console, milestone, figures = output.console(), result.milestone, result.outcome.figures
     console.print(Text.assemble((f"{milestone.name} ({milestone.year}): ", "bold"), milestone.title))
-    console.print(_table([[figure.name, _value(figure)] for figure in figures], header=False))
+    console.print(_table([[figure.name, _number(figure.value, figure.unit)] for figure in figures], header=False))
     if result.outcome.sample:
         console.print(Text(result.outcome.sample), soft_wrap=True)
     console.print(Text.assemble(_verdict(result), f" It took {output.duration(1000 * result.seconds)}."))
@@ -73,7 +73,7 @@ def _print(result: Result) -> None:
 
 
 def _verdict(result: Result) -> tuple[str, str]:
-    wanted = _wanted(result.milestone.goal, result.outcome.figures)
+    wanted = _wanted(result.milestone.goal)
     if result.reached is None:
         return (f"A smoke run proves nothing; the full form wants {wanted}.", "yellow")
     if result.reached:
@@ -81,19 +81,14 @@ def _verdict(result: Result) -> tuple[str, str]:
     return (f"Missed: {wanted} was wanted.", "bold red")
 
 
-def _wanted(goal: Goal, figures: Sequence[Figure] = ()) -> str:
-    sign = "≥" if goal.better == "more" else "<"
-    if goal.threshold is None:
-        return f"{sign} {figures[1].name}" if figures else f"{sign} its baseline"
-    return f"{sign} {output.percent(goal.threshold)}"
+def _wanted(goal: Goal) -> str:
+    return f"{'≥' if goal.better == 'more' else '≤'} {_number(goal.threshold, goal.unit)}"
 
 
-def _value(figure: Figure) -> str:
-    if figure.unit == "ratio":
-        return output.percent(figure.value)
-    return (
-        f"{figure.value:,.4g} {figure.unit}" if isinstance(figure.value, float) else f"{figure.value:,} {figure.unit}"
-    )
+def _number(value: float, unit: str) -> str:
+    if unit == "ratio":
+        return output.percent(value)
+    return f"{value:,.4g} {unit}" if isinstance(value, float) else f"{value:,} {unit}"
 
 
 def _print_list(milestones: Sequence[Milestone], *, as_json: bool) -> None:

@@ -63,17 +63,17 @@ class Goal:
 
     Attributes:
         better: Whether more or less is better.
-        threshold: The number it must reach; none if it must beat the second figure.
+        threshold: The number it must reach.
+        unit: What the number counts; `ratio` is a share in [0, 1].
     """
 
     better: Literal["more", "less"]
-    threshold: float | None
+    threshold: float
+    unit: str = "ratio"
 
-    def is_reached_by(self, figures: tuple[Figure, ...]) -> bool:
-        """Compare the first figure with the threshold, or with the second."""
-        bar = figures[1].value if self.threshold is None else self.threshold
-        value = figures[0].value
-        return value >= bar if self.better == "more" else value < bar
+    def is_reached_by(self, value: float) -> bool:
+        """Compare a figure with the threshold; NaN reaches nothing."""
+        return value >= self.threshold if self.better == "more" else value <= self.threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +137,5 @@ def run_milestone(milestone: Milestone, run: Run, clock: Clock = CLOCK) -> Resul
     start = clock.now_ns()
     outcome = milestone.run(run)
     seconds = (clock.now_ns() - start) / 1e9
-    reached = None if run.smoke else milestone.goal.is_reached_by(outcome.figures)
+    reached = None if run.smoke else milestone.goal.is_reached_by(outcome.figures[0].value)
     return Result(milestone, run, outcome, seconds, reached)
