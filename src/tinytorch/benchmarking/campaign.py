@@ -19,7 +19,7 @@ from tinytorch.benchmarking.comparison import Comparison, StopRule
 from tinytorch.benchmarking.design import PRESETS, Design
 from tinytorch.benchmarking.environment import collect_environment
 from tinytorch.benchmarking.records import Lost, Session
-from tinytorch.benchmarking.sessions import Hooks, Progress, Runner
+from tinytorch.benchmarking.sessions import Hooks, Runner
 from tinytorch.benchmarking.statistics import AnytimeSignTest, FixedLooks, judge, paired_ratio
 from tinytorch.benchmarking.statistics.verdicts import MARGIN
 from tinytorch.benchmarking.subjects import Subject, subject_of
@@ -32,6 +32,7 @@ EXTENSION = 4  # with another rule than `fixed`, at most so many times the plann
 NULL = Design(sessions=6, rounds=30, budget_seconds=2.0)
 SEEDS = 2**32
 CLOCK_READS = 1001
+NULL_SEED = 0x5EED  # the null run draws orders of its own
 
 
 def compare(
@@ -141,8 +142,7 @@ class _Campaign:
         done: list[Session] = []
         try:
             while self.runner.can_go_on and not rule.stops(done, self.runner.design.sessions):
-                total_sessions = self.runner.design.sessions if stop == "fixed" else rule.most
-                self.hooks.on_progress(Progress("comparing", len(done), total_sessions, rule.detail(done)))
+                self.runner.detail = rule.detail(done)
                 session = self.runner.session(len(done))
                 done.append(session)
                 yield session
@@ -177,7 +177,14 @@ class _Rule:
 
     def detail(self, done: Sequence[Session]) -> str:
         differences = _differences(done)
-        return judge(differences, self.margin).sentence() if len(differences) > 1 else ""
+        if len(differences) < 2:
+            return ""
+        ratio = judge(differences, self.margin).ratio
+        return (
+            f"{ratio.value:.3f}x"
+            if ratio.half_width is None
+            else f"{ratio.value:.3f}x ± {100 * ratio.half_width:.1f} %"
+        )
 
 
 def _differences(done: Sequence[Session]) -> list[list[float]]:
@@ -198,13 +205,11 @@ def _certificate_of(subject: Subject, design: Design, seed: int, hooks: Hooks) -
     """Run the null: the same subject in both seats."""
     null = replace(NULL, threads=design.threads, timeout_seconds=design.timeout_seconds)
     null = replace(null, budget_seconds=min(null.budget_seconds, design.budget_seconds), epoch_ns=design.epoch_ns)
-    runner = Runner([subject, subject], null, seed ^ 0x5EED, hooks)
+    runner = Runner([subject, subject], null, seed ^ NULL_SEED, hooks, stage="certifying")
     start = hooks.clock.now_ns()
     sessions: list[Session] = []
-    hooks.on_progress(Progress("certifying", 0, null.sessions))
     while runner.can_go_on and len(sessions) < runner.design.sessions:
         sessions.append(runner.session(len(sessions)))
-        hooks.on_progress(Progress("certifying", len(sessions), runner.design.sessions))
     differences = _differences(sessions)
     if not differences:
         raise _story([subject.name, subject.name], runner.lost)
@@ -240,7 +245,7 @@ def _usable(found: Comparison) -> Comparison:
 def _story(names: Sequence[str], lost: Sequence[Lost]) -> MeasurementError:
     """Say which variants failed, and how, with the first one's traceback and last words."""
     failures = [entry.failure.of(names[entry.variant]) for entry in lost]
-    told = " ".join(dict.fromkeys(failure.sentence() for failure in failures))
+    told = " ".join(dict.fromkeys(failure.sentence() for failure in failures)).rstrip(".")
     parts = [explain("a comparison", "of variants that run", told or "none that did")]
     for failure in failures[:1]:
         parts += [part for part in (failure.traceback, failure.stdout, failure.stderr) if part]

@@ -125,14 +125,20 @@ class Runner:
     Attributes:
         lost: The failures so far.
         calls: Calls an epoch; none before the first session has found it.
+        stage: What whoever watches is told that this is.
+        detail: What they are told of it.
         design: As given, and cut to the budget once a round's length is known.
     """
 
-    def __init__(self, subjects: Sequence[Subject], design: Design, seed: int, hooks: Hooks) -> None:
+    def __init__(
+        self, subjects: Sequence[Subject], design: Design, seed: int, hooks: Hooks, stage: str = "comparing"
+    ) -> None:
         self.subjects = subjects
         self.design = design
         self.lost: list[Lost] = []
         self.calls: int | None = None
+        self.stage = stage
+        self.detail = ""
         self._seed = seed
         self._hooks = hooks
 
@@ -253,7 +259,8 @@ class Runner:
             yardstick = self._seated[0].yardstick_ns if 0 in seats else 0
             after = self._hooks.steal()
             steal = None if after is None or before is None else after - before
-            self._hooks.on_progress(Progress(f"session {index + 1}", number + 1, self.design.rounds))
+            done, planned = index * self.design.rounds + number + 1, self.design.sessions * self.design.rounds
+            self._hooks.on_progress(Progress(self.stage, done, max(done, planned), self.detail))
             yield order, steal, yardstick
 
     def _turn(self, seat: _Seat, calls: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tinytorch.benchmarking.sessions import Progress
 from tinytorch.capstone.report import BenchmarkReport, benchmark_together
 from tinytorch.capstone.submission import generate_submission, save_submission
 from tinytorch.core.activations import ReLU
@@ -42,23 +43,6 @@ ALONE = (
     "The model was timed in one process, one sample at a time: another run on a shared machine may find a latency a "
     "quarter higher or lower."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a stage has come.
-
-    Attributes:
-        stage: What is being done.
-        step: Steps completed.
-        total: Steps in all.
-        detail: A word on the last step.
-    """
-
-    stage: str
-    step: int
-    total: int
-    detail: str
 
 
 OnProgress = Callable[[Progress], None]

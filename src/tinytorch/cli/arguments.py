@@ -1,0 +1,137 @@
+"""The arguments of every command. Imports nothing but the parser: what they mean is for the commands to know."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+
+__all__ = ["ADDERS", "EPILOG"]
+
+NUMBERS = [
+    ("seed", 0, 0, "decides the data split and the weights"),
+    ("epochs", 1, 40, "passes over the training data"),
+    ("runs", 1, 1000, "timed runs of each model"),
+]
+THREADS = "threads of the matrix library"
+EPILOG = "Exit codes: 0 ok, 1 invalid or failed, 2 wrong usage, 130 interrupted."
+GATE = "Exit codes: 0 ok, 1 a candidate failed or is slower than --max-slowdown allows, 2 wrong usage, 130 interrupted."
+SUBJECT = "package.module:factory, with ?name=value for arguments, or the path of a saved model"
+PRESETS = ("quick", "standard", "rigorous")
+STOPS = ("fixed", "width", "decision")
+
+Add = Callable[..., ArgumentParser]
+
+
+def _add_run(add: Add) -> ArgumentParser:
+    summary = "train, optimize and benchmark a classifier of handwritten digits; write a submission"
+    command = add("run", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    for name, minimum, default, what in NUMBERS:
+        text = f"{what} (default: {default})"
+        command.add_argument(f"--{name}", type=_at_least(minimum), default=default, metavar="N", help=text)
+    where = "where to write (default: submission.json)"
+    command.add_argument("--output", type=_file, default="submission.json", metavar="FILE", help=where)
+    command.add_argument("--student-name", metavar="NAME", help="a name to put into the submission (default: none)")
+    return command
+
+
+def _add_validate(add: Add) -> ArgumentParser:
+    summary = "check submissions and list every problem in them"
+    command = add("validate", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("files", nargs="+", metavar="FILE", help="a submission, as `tinytorch run` writes it")
+    return command
+
+
+def _add_info(add: Add) -> ArgumentParser:
+    summary = "show the machine, the limits and the versions a measurement would record"
+    return add("info", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+
+
+def _add_milestone(add: Add) -> ArgumentParser:
+    summary = "do again what the field once could not, from the perceptron to transformers, and measure how well"
+    command = add("milestone", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("name", nargs="?", metavar="NAME", help="which one (default: list them)")
+    command.add_argument("--list", action="store_true", help="list the milestones and their goals")
+    command.add_argument("--smoke", action="store_true", help="go through the same code in seconds, on little data")
+    for name, minimum, default, what in (("seed", 0, 0, "decides all that is random"), ("threads", 1, None, THREADS)):
+        text = f"{what} (default: {'all' if default is None else default})"
+        command.add_argument(f"--{name}", type=_at_least(minimum), default=default, metavar="N", help=text)
+    command.add_argument("--data", metavar="PATH", help="the data set's archive or folder (default: fetched once)")
+    return command
+
+
+def _at_least(minimum: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        rule = f"must be a whole number of at least {minimum}; got {text!r}"
+        try:
+            number = int(text)
+        except ValueError as error:
+            raise ArgumentTypeError(rule) from error
+        if number < minimum:
+            raise ArgumentTypeError(rule)
+        return number
+
+    return whole_number
+
+
+def _file(text: str) -> str:
+    folder = os.path.dirname(text) or "."  # noqa: PTH120  pathlib would double the start-up
+    if not text or os.path.isdir(text):  # noqa: PTH112
+        raise ArgumentTypeError(f"must be a file to write; got {text!r}")
+    if not os.path.isdir(folder):  # noqa: PTH112
+        raise ArgumentTypeError(f"must be in a folder that exists; got {text!r}")
+    return text
+
+
+def _add_compare(add: Add) -> ArgumentParser:
+    summary = "measure two or more subjects side by side, and say which is faster or what it would take to tell"
+    command = add("compare", help=summary, description=summary.capitalize() + ".", epilog=GATE, allow_abbrev=False)
+    command.add_argument("baseline", metavar="BASELINE", help=SUBJECT)
+    command.add_argument("candidates", nargs="+", metavar="CANDIDATE", help="the same, one or more")
+    _add_design(command)
+    command.add_argument(
+        "--margin", type=_percentage, default=2.0, metavar="PERCENT", help="what counts as equal (default: 2)"
+    )
+    command.add_argument(
+        "--stop", choices=STOPS, default="fixed", help="when to stop (default: after the planned sessions)"
+    )
+    command.add_argument("--no-certificate", action="store_true", help="leave out the null run of two seconds")
+    for who in ("baseline", "candidate"):
+        command.add_argument(f"--{who}-python", metavar="PATH", help=f"the interpreter that runs the {who}")
+        command.add_argument(f"--{who}-path", metavar="FOLDER", help=f"where the {who}'s modules are looked for first")
+    gate = "exit with 1 if a candidate is slower by more than this, confirmed once"
+    command.add_argument("--max-slowdown", type=_percentage, metavar="PERCENT", help=gate)
+    return command
+
+
+def _add_doctor(add: Add) -> ArgumentParser:
+    summary = "say what this machine can and cannot tell apart, and what to do about it"
+    command = add("doctor", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("subject", nargs="?", metavar="SUBJECT", help=f"{SUBJECT} (default: a small matrix product)")
+    command.add_argument(
+        "--seconds", type=_at_least(1), default=2, metavar="N", help="length of the null run (default: 2)"
+    )
+    command.add_argument("--seed", type=_at_least(0), metavar="N", help="decides all orders (default: drawn)")
+    return command
+
+
+def _add_design(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--preset", choices=PRESETS, default="standard", help="how much is measured (default: standard)"
+    )
+    command.add_argument("--seed", type=_at_least(0), metavar="N", help="decides all orders (default: drawn, and kept)")
+    command.add_argument("--threads", type=_at_least(1), default=1, metavar="N", help=f"{THREADS} (default: 1)")
+    command.add_argument("--output", type=_file, metavar="FILE", help="where to keep the record with its raw samples")
+
+
+def _percentage(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < 1000:
+        raise ArgumentTypeError(f"must be a percentage of at least 0; got {text!r}")
+    return value
+
+
+ADDERS = (_add_run, _add_compare, _add_doctor, _add_validate, _add_info, _add_milestone)

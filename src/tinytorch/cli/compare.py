@@ -1,0 +1,160 @@
+"""`tinytorch compare`: two or more subjects side by side, and a verdict with its price."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tinytorch.cli import output
+from tinytorch.cli.progress import shown
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tinytorch.benchmarking import Certificate, Comparison
+    from tinytorch.benchmarking.statistics import Gate
+
+__all__ = ["execute", "print_certificate"]
+
+INTERRUPTED = 130
+STYLES = {"faster": "bold green", "slower": "bold red", "equivalent": "bold cyan", "undecided": "bold yellow"}
+
+
+def execute(options: Namespace) -> int:
+    """Compare and print; return 1 if a candidate failed, or is slower than allowed."""
+    found = _measured(options, options.seed)
+    gates = _gates(found, options)
+    if options.output:
+        from tinytorch.files import write_atomically
+
+        write_atomically(options.output, json.dumps(found.to_dict(), indent=1, allow_nan=False).encode() + b"\n")
+    if options.json:
+        output.print_json(_document(found, gates))
+    else:
+        _print(found, gates, options.output)
+    if not found.complete:
+        return INTERRUPTED
+    return int(bool(found.lost) or any(gate.passage != "pass" for gate in gates.values()))
+
+
+def _measured(options: Namespace, seed: int | None) -> Comparison:
+    from tinytorch.benchmarking import PRESETS, Hooks, compare, subject_of
+
+    sources = [("baseline", options.baseline), *(("candidate", given) for given in options.candidates)]
+    subjects = [_subject(subject_of, options, who, given) for who, given in sources]
+    with shown() as on_progress:
+        return compare(
+            *subjects,
+            preset=options.preset
+            if options.threads == 1
+            else replace(PRESETS[options.preset], threads=options.threads),
+            margin=options.margin / 100,
+            seed=seed,
+            stop=options.stop,
+            certified=not options.no_certificate,
+            hooks=Hooks(on_progress=on_progress),
+        )
+
+
+def _subject(subject_of: Any, options: Namespace, who: str, given: str) -> Any:
+    path = getattr(options, f"{who}_path")
+    return subject_of(given, python=getattr(options, f"{who}_python"), paths=(path,) if path else ())
+
+
+def _gates(found: Comparison, options: Namespace) -> dict[int, Gate]:
+    """Judge each candidate's slow-down; one that does not pass is measured once more, in new sessions."""
+    if options.max_slowdown is None:
+        return {}
+    from tinytorch.benchmarking.statistics import gate
+
+    budget = options.max_slowdown / 100
+    width = found.certificate.half_width if found.certificate else 0.0
+    judged = [number for number in range(1, len(found.subjects)) if found.log_ratios(number)]
+    gates = {number: gate(found.verdict_of(number).ratio, budget, width) for number in judged}
+    if all(one.passage == "pass" for one in gates.values()):
+        return gates
+    again = _measured(options, None)
+    return {n: gate(found.verdict_of(n).ratio, budget, width, again.verdict_of(n).ratio) for n in gates}
+
+
+def _document(found: Comparison, gates: dict[int, Gate]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    numbers = [number for number in range(1, len(found.subjects)) if found.log_ratios(number)]
+    verdicts = {
+        found.names[n]: asdict(found.verdict_of(n)) | {"sentence": found.verdict_of(n).sentence()} for n in numbers
+    }
+    judged = {found.names[number]: asdict(gate) for number, gate in gates.items()}
+    return {"verdicts": verdicts, "gates": judged, "warnings": found.warnings(), "comparison": found.to_dict()}
+
+
+def _print(found: Comparison, gates: dict[int, Gate], path: str | None) -> None:
+    from rich.text import Text
+
+    console = output.console()
+    console.print(_table(found))
+    for number in range(1, len(found.subjects)):
+        if found.log_ratios(number):
+            verdict = found.verdict_of(number)
+            console.print(Text.assemble((f"{verdict.outcome}: ".upper(), STYLES[verdict.outcome]), verdict.sentence()))
+    for number, gate in gates.items():
+        console.print(
+            Text(
+                f"{found.names[number]}: {_gate_sentence(gate)}", style="bold" if gate.passage == "pass" else "bold red"
+            )
+        )
+    for text in (*found.notes, *found.warnings()):
+        console.print(Text(f"Note: {text}", style="yellow"))
+    if found.certificate:
+        print_certificate(console, found.certificate)
+    spent = (
+        f"{len(found.sessions)} sessions of {found.design.rounds} rounds in {found.seconds:.1f} s, seed {found.seed}."
+    )
+    console.print(Text(spent, style="dim"))
+    if path:
+        console.print(Text.assemble("The record is in ", (path, "bold"), "."), soft_wrap=True)
+
+
+def _table(found: Comparison) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in (("", "left"), ("a call", "right"), ("speed-up", "right"), ("95 % interval", "right")):
+        made.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for number, name in enumerate(found.names):
+        made.add_row(name, _latency(found, number), *_speedup(found, number))
+    return made
+
+
+def _latency(found: Comparison, number: int) -> str:
+    seconds = found.latency(number).value
+    return output.MISSING if seconds is None else output.duration(1000 * seconds)
+
+
+def _speedup(found: Comparison, number: int) -> tuple[str, str]:
+    if number == 0:
+        return "1", ""
+    if not found.log_ratios(number):
+        return output.MISSING, ""
+    ratio = found.verdict_of(number).ratio
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.3f}×", "not bounded"
+    return f"{ratio.value:.3f}×", f"{ratio.low:.3f} – {ratio.high:.3f}"
+
+
+def _gate_sentence(gate: Gate) -> str:
+    allowed, low = f"{100 * gate.allowed:.2g} %", f"{100 * gate.slow_down_low:.2g} %"
+    if gate.passage == "pass":
+        return f"passes: it is not shown to be slower by more than {allowed}."
+    return f"fails: it is slower by at least {low}, and {allowed} is allowed."
+
+
+def print_certificate(console: Any, certificate: Certificate) -> None:
+    """Print what the instrument is worth."""
+    from rich.text import Text
+
+    for sentence in certificate.sentences():
+        console.print(Text(f"- {sentence}", style="dim"))

@@ -1,0 +1,97 @@
+"""`tinytorch compare` and `tinytorch doctor`, as a user calls them."""
+
+import json
+import sys
+
+import pytest
+
+from tinytorch.benchmarking import PRESETS, Comparison, Design
+from tinytorch.cli.app import run
+
+SAME = "specimens:multiplies"
+FAST, SLOW = "specimens:multiplies?side=8", "specimens:multiplies?side=96"
+
+
+@pytest.fixture(autouse=True)
+def short_runs(monkeypatch):
+    """Measure little: what is said is under test, not how well."""
+    monkeypatch.setitem(PRESETS, "quick", Design(sessions=3, rounds=8, epoch_ns=50_000))
+    monkeypatch.setattr("tinytorch.benchmarking.campaign.NULL", Design(sessions=2, rounds=4, epoch_ns=50_000))
+
+
+def compare(*arguments):
+    """Run the command on the short preset."""
+    return run(["compare", *arguments, "--preset", "quick", "--seed", "3"])
+
+
+def test_a_clear_difference_is_said_in_a_sentence(capsys):
+    """Beside the table, the interval and what it cost."""
+    assert compare(SLOW, FAST, "--no-certificate") == 0
+    out = capsys.readouterr().out
+    assert "FASTER: The candidate is faster" in out
+    assert "3 sessions of 8 rounds" in out
+
+
+def test_the_record_is_kept_and_can_be_read_again(capsys, tmp_path):
+    """With the seed, the raw samples and the certificate."""
+    path = tmp_path / "record.json"
+    assert compare(SAME, SAME, "--output", str(path), "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    kept = Comparison.from_dict(json.loads(path.read_text()))
+    assert (kept.seed, Comparison.from_dict(document["comparison"])) == (3, kept)
+    assert kept.certificate.worker_kind == "process"
+
+
+def test_a_slow_down_beyond_what_is_allowed_fails_and_is_measured_twice(capsys):
+    """A gate exits with 1; it has confirmed the slow-down in new sessions."""
+    assert compare(FAST, SLOW, "--no-certificate", "--max-slowdown", "50") == 1
+    assert "fails: it is slower by at least" in capsys.readouterr().out
+    assert compare(SLOW, FAST, "--no-certificate", "--max-slowdown", "50") == 0
+
+
+def test_several_candidates_have_a_row_each(capsys):
+    """Each is compared with the baseline."""
+    assert compare(SLOW, FAST, SLOW, "--no-certificate", "--json") == 0
+    assert sorted(json.loads(capsys.readouterr().out)["verdicts"]) == [FAST, SLOW]
+
+
+def test_a_candidate_that_fails_is_told_and_exits_with_1(capsys):
+    """With what happened to it; the other one's verdict stands."""
+    assert compare(SLOW, FAST, "specimens:raises_in_call?number=9", "--no-certificate") == 1
+    out = capsys.readouterr().out
+    assert "raised an error in session 1" in out
+    assert "FASTER" in out
+
+
+def test_a_subject_that_is_none_is_an_error(capsys):
+    """The remedy is named."""
+    assert compare("nothing at all", FAST, "--no-certificate") == 1
+    assert "Give package.module:make" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [["--margin", "many"], ["--preset", "long"], ["--max-slowdown", "-1"]])
+def test_wrong_usage_exits_with_2(wrong):
+    """Before anything is measured."""
+    with pytest.raises(SystemExit) as exit_:
+        run(["compare", SAME, SAME, *wrong])
+    assert exit_.value.code == 2
+
+
+def test_another_interpreter_can_run_the_candidate(capsys):
+    """It must be able to import the subject: it gets none of this one's search path."""
+    where = ["--candidate-python", sys.executable, "--candidate-path", "tests"]
+    assert compare("bare_specimens:adds", "bare_specimens:adds", *where, "--no-certificate", "--json") == 0
+    subjects = json.loads(capsys.readouterr().out)["comparison"]["subjects"]
+    assert [subject["own_interpreter"] for subject in subjects] == [False, True]
+
+
+def test_the_doctor_says_what_cannot_be_told_apart(capsys):
+    """In plain words."""
+    assert run(["doctor", "--seed", "1", "--seconds", "1"]) in {0, 1}
+    assert "cannot be told from nothing here" in capsys.readouterr().out
+
+
+def test_the_doctor_speaks_json(capsys):
+    """For a log of many machines."""
+    run(["doctor", SAME, "--json", "--seconds", "1"])
+    assert json.loads(capsys.readouterr().out)["half_width"] >= 0
