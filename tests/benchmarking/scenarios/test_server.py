@@ -2,10 +2,11 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
-from tinytorch.benchmarking.scenarios import ServerPlan, ServiceLevel, Trial, judge, server, try_rate
+from tinytorch.benchmarking.scenarios import ServerPlan, ServerRecord, ServiceLevel, Trial, judge, server, try_rate
 from tinytorch.errors import RangeError
 
 MS = 1_000_000
@@ -56,6 +57,27 @@ def test_a_few_late_sendings_do_not_matter():
     trial = trial_of([MS] * 400)
     started = tuple(start + 5 * MS * (place < 4) for place, start in enumerate(trial.started_ns))
     assert judge(Trial(trial.rate, 0, trial.due_ns, started, trial.ended_ns), LEVEL).verdict == "pass"
+
+
+def test_sendings_of_which_two_in_a_hundred_were_late_are_invalid():
+    """One in a hundred may be."""
+    trial = trial_of([MS] * 400)
+    started = tuple(start + 5 * MS * (place < 8) for place, start in enumerate(trial.started_ns))
+    assert judge(Trial(trial.rate, 0, trial.due_ns, started, trial.ended_ns), LEVEL).verdict == "invalid"
+
+
+@pytest.mark.parametrize(("last", "expected"), [(7_900_000, "pass"), (8_000_000, "invalid")])
+def test_two_per_cent_of_imbalance_are_the_limit(last, expected):
+    """The last query's wait lies after the last arrival: of 399 ms inside, 7.98 are 2 %."""
+    assert judge(trial_of([MS] * 399 + [last]), LEVEL).verdict == expected
+
+
+def test_a_rate_that_passed_above_one_that_failed_is_not_reported():
+    """It was lucky."""
+    passing, failing = trial_of([MS] * 400), trial_of([11 * MS] * 400)
+    rates = ((passing, 50.0), (failing, 100.0), (passing, 200.0))
+    record = ServerRecord(LEVEL, ServerPlan(), tuple(replace(trial, rate=rate) for trial, rate in rates))
+    assert (record.rate_passed, record.rate_failed) == (50.0, 100.0)
 
 
 def test_a_queue_that_still_grew_does_not_pass():
