@@ -179,7 +179,9 @@ def as_mask(mask: Any, dtype: Any, *, additive: bool | None = None) -> Array | N
         rule = "of 0 and 1 (where to look), or have a negative number (added to the scores), without NaN and inf"
         remedy = "Pass booleans, or additive=True."
         raise RangeError(explain("a mask", rule, np.array2string(values, threshold=9), remedy=remedy))
-    return np.where(values <= MASK_VALUE, -np.inf, values).astype(dtype) if added else values.astype(bool)
+    if not added:
+        return values.astype(bool)
+    return np.where(values <= MASK_VALUE, -np.inf, values).astype(np.result_type(dtype, np.float32))
 
 
 def _values(mask: Any) -> Any:

@@ -1,7 +1,8 @@
 """Going through large arrays in pieces that stay in the cache while several operations are done to each.
 
 NumPy does one operation at a time to a whole array. On arrays beyond the cache every operation then waits for memory,
-and every temporary array for fresh pages: GELU and its gradient on (2048, 512) take 10.2 ms whole and 2.3 ms in pieces.
+and every temporary array for fresh pages: GELU and its gradient on (2048, 512) take 10.2 ms of processor time whole and
+3.3 ms in pieces, the gate computed twice.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 __all__ = ["CHUNK", "chunks"]
 
-CHUNK = 32_768  # elements: three float32 arrays of it are 384 KiB. From 16,384 to 65,536 the time is within a tenth
+CHUNK = 32_768  # elements: three float32 arrays take 384 KiB. Half of it is a fifth slower, twice it 4 % quicker
 
 
 def chunks(count: int, width: int = 1) -> Iterator[slice]:
