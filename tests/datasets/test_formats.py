@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -13,9 +13,12 @@ from datasets import archives
 from tinytorch.datasets.formats import read_archive, read_folder, read_idx, read_png
 from tinytorch.errors import DataError
 
+modestly = settings(deadline=None, derandomize=True, max_examples=60, database=None)
+
 FILES = {"a.bin": b"first", "b.bin": b"second", "other": b"x"}
 
 
+@modestly
 @given(arrays(np.uint8, st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)))
 def test_an_idx_file_gives_its_array(array):
     """Whatever its rank, compressed or not."""
@@ -41,6 +44,7 @@ def test_a_broken_idx_file_is_refused(raw):
         read_idx(raw, "labels")
 
 
+@modestly
 @given(arrays(np.uint8, st.tuples(st.integers(1, 7), st.integers(1, 6), st.just(3))), st.permutations(range(5)))
 def test_a_png_gives_its_picture(picture, filters):
     """Through each of the five filters, in any order."""

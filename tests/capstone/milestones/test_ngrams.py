@@ -3,15 +3,18 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinytorch.capstone.milestones.ngrams import NGrams
 from tinytorch.errors import RangeError
 
+modestly = settings(deadline=None, derandomize=True, max_examples=60, database=None)
+
 TEXTS = st.lists(st.text("abc", max_size=30), min_size=1, max_size=3)
 
 
+@modestly
 @given(TEXTS, st.integers(1, 5), st.text("abcd", max_size=6))
 def test_probabilities_add_up_to_1_after_every_context(texts, order, context):
     """Seen or not; over the whole vocabulary, with a character that never occurred; and none of them is 0."""

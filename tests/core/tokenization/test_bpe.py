@@ -9,13 +9,15 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinytorch.core.tokenization import BPETokenizer, merges
 from tinytorch.core.tokenization.alphabet import BYTES, DIGITS, END, SIGNS, bytes_of, pieces, symbols
 from tinytorch.core.tokenization.merges import join_by_rank, learned_merges
 from tinytorch.errors import DataError, DTypeError, RangeError
+
+modestly = settings(deadline=None, derandomize=True, max_examples=150, database=None)
 
 CORPUS = ["the cat sat on the mat, the cat's hat", "naïve café: 3 cats — ½ of them…\n\tsat", "a  b   c"]
 ANY_TEXT = st.text(st.characters(), max_size=60)
@@ -30,12 +32,14 @@ def trained():
     return tokenizer
 
 
+@modestly
 @given(ANY_TEXT | SPACED)
 def test_every_text_comes_back_exactly(trained, text):
     """Any Unicode text, in any script, with any spaces, whether or not training saw it."""
     assert trained.decode(trained.encode(text)) == text
 
 
+@modestly
 @given(ANY_TEXT)
 def test_nothing_is_lost_without_training(text):
     """The digits of bytes alone can spell everything."""
@@ -43,6 +47,7 @@ def test_nothing_is_lost_without_training(text):
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
+@modestly
 @given(st.lists(ANY_TEXT | SPACED, min_size=1, max_size=4), st.integers(1, 90))
 def test_a_text_that_taught_the_merges_comes_back_too(corpus, vocab_size):
     """However few ids there may be, and whatever was merged."""
@@ -58,12 +63,14 @@ def test_a_lone_surrogate_comes_back():
     assert tokenizer.decode(tokenizer.encode("a\ud800b")) == "a\ud800b"
 
 
+@modestly
 @given(ANY_TEXT | SPACED)
 def test_pieces_are_the_text_and_one_space(text):
     """No character falls between two pieces, and an empty text has none."""
     assert "".join(pieces(text)) == (text + " " if text else "")
 
 
+@modestly
 @given(ANY_TEXT)
 def test_symbols_stand_for_the_bytes_of_their_piece(text):
     """The printable alphabet can be read back."""
@@ -168,6 +175,7 @@ def naive_join(word, pair):
 WORDS = st.dictionaries(st.text("abc", min_size=1, max_size=9).map(tuple), st.integers(1, 5), max_size=8)
 
 
+@modestly
 @given(WORDS)
 def test_counts_kept_up_to_date_give_what_counting_anew_gives(words):
     """Incremental counts are an economy, not another algorithm. Words that become equal may merge in the naive one."""
@@ -175,6 +183,7 @@ def test_counts_kept_up_to_date_give_what_counting_anew_gives(words):
     assert learned_merges(distinct, 12, 1) == naive_merges(distinct, 12)
 
 
+@modestly
 @given(st.text("abc", max_size=30), WORDS)
 def test_joining_by_rank_is_applying_the_merges_one_after_the_other(word, words):
     """With a heap, but the same symbols."""
@@ -289,6 +298,7 @@ def test_text_makes_no_special_token_unless_asked(with_specials):
     assert [with_specials.decode(ids) for ids in (plain, special)] == ["a<eos>b", "a<eos>b"]
 
 
+@modestly
 @given(st.lists(st.sampled_from(["a ", " b", "<eos>", "<pad>", " ", "the"]), max_size=8).map("".join))
 def test_texts_with_special_tokens_come_back_exactly(text):
     """Spaces before and after a special token are kept."""

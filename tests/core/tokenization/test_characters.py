@@ -1,7 +1,7 @@
 """One id a character, and what all tokenizers share."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinytorch.core.tokenization import (
@@ -13,6 +13,8 @@ from tinytorch.core.tokenization import (
     tokenize_dataset,
 )
 from tinytorch.errors import DataError, RangeError
+
+modestly = settings(deadline=None, derandomize=True, max_examples=60, database=None)
 
 
 @pytest.mark.parametrize("call", [lambda t: t.encode("a"), lambda t: t.decode([0]), lambda t: t.save("x")])
@@ -43,6 +45,7 @@ def test_an_unknown_character_is_0():
     assert (tokenizer.encode("axa"), tokenizer.decode([1, 0, 9])) == ([1, 0, 1], "a<UNK><UNK>")
 
 
+@modestly
 @given(st.text(max_size=50))
 def test_known_text_comes_back(text):
     """Whatever its characters."""
