@@ -2,16 +2,20 @@
 
 import json
 import math
+import random
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import cold_compile, inference
+from benchmarks import cold_compile, inference, instrument, instrument_report, neighbour, rivals
+from benchmarks.neighbour import bursting
 from benchmarks.paired import summarize
 from benchmarks.startup import interval
+from tinytorch.benchmarking import PRESETS, Design
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -132,3 +136,26 @@ def test_the_cost_of_compiling_is_told_for_both_states_of_the_cache(monkeypatch,
     assert [a == b for a, b in zip(seen[::2], seen[1::2], strict=True)] == [True] * 4
     assert len(set(seen)) == 4
     assert json.loads((tmp_path / "cold.json").read_text())["seconds"]["int8, full cache"] == [6.0, 8.0]
+
+
+def test_a_trial_of_the_instrument_knows_the_truth(monkeypatch):
+    """Twice the work is slower, and the page sums it up."""
+    monkeypatch.setitem(PRESETS, "quick", Design(sessions=2, rounds=6, epoch_ns=50_000))
+    section = instrument.Section("benchmarks.known:calls?count={}", ((2, 8),), 1, "quick")
+    trial = instrument.run_trial("known work", section, (2, 8), seed=1)
+    (row,) = instrument_report.rows_of([asdict(trial)])
+    assert (trial.truth, trial.outcome, row["detected"].value, row["false"].value) == (0.25, "slower", 1.0, 0.0)
+
+
+def test_every_rival_answers_on_a_clear_case():
+    """Each tool sees that four times the work takes longer."""
+    first, second = "benchmarks.known:calls?count=5", "benchmarks.known:calls?count=20"
+    for tool in ("founding", "rank test"):
+        assert rivals.TOOLS[tool](first, second, 0).outcome == "slower"
+
+
+def test_a_neighbour_bursts_only_while_the_block_runs():
+    """It is a process, and is gone afterwards."""
+    with bursting("other core"):
+        pass
+    assert neighbour.burst("same core", 0.0, random.Random(0)) == 0  # noqa: S311  no secrets
