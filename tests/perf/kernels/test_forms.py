@@ -7,6 +7,7 @@ import pytest
 
 from tinytorch.errors import RangeError, StateError
 from tinytorch.perf.kernels import VARIABLE, form, forms
+from tinytorch.perf.kernels.forms import VNNI
 
 
 def test_the_best_form_runs_unless_another_is_asked_for(monkeypatch):
@@ -28,14 +29,27 @@ def test_the_best_form_runs_unless_another_is_asked_for(monkeypatch):
         ((), ("plain", "numpy")),
         (("avx2", "fma"), ("avx2", "plain", "numpy")),
         (("avx2", "fma", "avx512f", "avx512bw", "avx512vl"), ("avx2", "plain", "numpy")),
-        (("avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512vnni"), ("vnni", "avx2", "plain", "numpy")),
+        ((*VNNI, "avx2", "fma"), ("vnni", "avx2", "plain", "numpy")),
+        ((*VNNI, "avx2", "fma", "amx-tile", "amx-int8"), ("amx", "vnni", "avx2", "plain", "numpy")),
     ],
 )
 def test_the_machine_decides_what_is_possible(monkeypatch, flags, expected):
     """AVX-512 without VNNI is not enough for the bytes."""
+    monkeypatch.setattr(forms, "_may_use_amx", lambda: True)
     monkeypatch.setattr(forms, "_cpu_flags", lambda: frozenset(flags))
     monkeypatch.setattr(forms, "has_numba", lambda: True)
     assert forms.possible_forms() == expected
+
+
+def test_amx_needs_the_permission_of_the_system(monkeypatch):
+    """Without it, the next best form runs."""
+    monkeypatch.setattr(forms, "_cpu_flags", lambda: frozenset((*VNNI, "amx-tile", "amx-int8")))
+    monkeypatch.setattr(forms, "has_numba", lambda: True)
+    monkeypatch.setattr(forms, "_may_use_amx", lambda: False)
+    assert forms.possible_forms() == ("vnni", "plain", "numpy")
+    monkeypatch.undo()
+    monkeypatch.setattr(forms.sys, "platform", "darwin")
+    assert not forms._may_use_amx.__wrapped__()
 
 
 def test_without_numba_there_are_the_twins(monkeypatch):
@@ -51,7 +65,7 @@ def test_without_numba_there_are_the_twins(monkeypatch):
 def test_an_unknown_form_is_refused(monkeypatch):
     """The list is given."""
     monkeypatch.setenv(VARIABLE, "fast")
-    with pytest.raises(RangeError, match="auto or one of vnni, avx2, plain, numpy; got fast"):
+    with pytest.raises(RangeError, match="auto or one of amx, vnni, avx2, plain, numpy; got fast"):
         form()
 
 

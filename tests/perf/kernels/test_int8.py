@@ -37,11 +37,24 @@ def form(request, monkeypatch):
     return request.param
 
 
-SIZES = [(1, 1), (3, 2), (4, 16), (5, 17), (7, 33), (64, 64), (65, 100), (130, 129), (1041, 20), (300, 3)]
+SIZES = [
+    (1, 1),
+    (3, 2),
+    (4, 16),
+    (5, 17),
+    (7, 33),
+    (64, 64),
+    (65, 100),
+    (130, 129),
+    (1041, 20),
+    (300, 3),
+    (64, 16),
+    (320, 80),
+]
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), SIZES)
-@pytest.mark.parametrize("rows", [1, 2, 3, 6, 8, 97])
+@pytest.mark.parametrize("rows", [1, 2, 3, 6, 8, 16, 33, 49, 97])
 def test_sums_are_the_twins_to_the_bit_and_results_to_a_rounding(inputs, outputs, rows, form):
     """Sizes that do and do not fill groups, vectors, tiles and blocks."""
     packed, x = layer(inputs, outputs), floats(rows, inputs)
@@ -55,13 +68,29 @@ def test_sums_are_the_twins_to_the_bit_and_results_to_a_rounding(inputs, outputs
     assert close(out, linear_by_numpy(x, packed, "relu", 0.02))
 
 
-def test_extreme_bytes_do_not_overflow(form):
+def test_a_layer_that_padding_would_inflate_is_not_for_amx(monkeypatch):
+    """Ten inputs are not padded to 64."""
+    if "amx" not in forms.possible_forms():
+        pytest.skip("this machine has no AMX")
+    monkeypatch.setenv(VARIABLE, "amx")
+    assert [layer(inputs, 4).form for inputs in (10, 56, 57, 64, 65, 114)] == [
+        "vnni",
+        "vnni",
+        "amx",
+        "amx",
+        "vnni",
+        "amx",
+    ]
+
+
+@pytest.mark.parametrize("rows", [2, 32])
+def test_extreme_bytes_do_not_overflow(form, rows):
     """The largest sums of 4096 products: ±127 · 127 · 4096 is far from the end of int32, and of pairs of int16."""
     signs = np.where(np.arange(32) % 2, 127, -127).astype(np.int8)
     packed = pack_linear(np.tile(signs, (4096, 1)), np.ones(32, np.float32))
     for value in (1, -1):
-        sums = packed.sums(np.full((2, 4096), value, np.float32))
-        assert np.array_equal(sums, np.tile(value * 127 * 4096 * signs.astype(np.int32), (2, 1)))
+        sums = packed.sums(np.full((rows, 4096), value, np.float32))
+        assert np.array_equal(sums, np.tile(value * 127 * 4096 * signs.astype(np.int32), (rows, 1)))
 
 
 @pytest.mark.parametrize("curve", ["sigmoid", "tanh", "gelu"])

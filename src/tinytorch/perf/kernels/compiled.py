@@ -11,12 +11,22 @@ import numba
 import numpy as np
 from numba import types
 
-from tinytorch.perf.kernels.tiles import address_as_pointer, float_of_bits, float_tile, int8_tile
+from tinytorch.perf.kernels.tiles import (
+    address_as_pointer,
+    amx_begin,
+    amx_end,
+    amx_tile,
+    float_of_bits,
+    float_tile,
+    has_amx,
+    int8_finish,
+    int8_tile,
+)
 
 __all__ = ["chain", "int8", "run_chain", "run_int8"]
 
 # The hash of tiles.py: Numba\'s disk cache sees this file change, and no other. A test keeps it true.
-TILES = "c6f15a9bbeb31950"
+TILES = "b0df2b7c505d8ce1"
 
 ATTEMPTS = 20  # as many functions call each other here, at most, and each may fail to be written once
 
@@ -183,10 +193,53 @@ def chain(index_bytes: int) -> Any:
 
 
 @cached
+def amx_panel(activations, vectors, rows, at):
+    """Do as many rows of a panel as fill tiles of AMX, and give their number."""
+    x, stride, w, count, start, _, _, row_scales, _, out, out_stride = at
+    row, panel, steps = 0, np.intp(64) * vectors, count // 16
+    if not has_amx(activations):
+        return row
+    while row + 16 <= rows:
+        tall = 2 if row + 32 <= rows else 1
+        column = np.intp(0)
+        while column < vectors:
+            sums, there = start + 64 * column, out + row * out_stride + 64 * column
+            here = (x + row * stride, stride, w + 64 * column, panel, steps, sums, there, out_stride)
+            if tall == 2 and column + 2 <= vectors:
+                amx_tile(activations, 2, 2, here)
+            elif tall == 2:
+                amx_tile(activations, 2, 1, here)
+            elif column + 2 <= vectors:
+                amx_tile(activations, 1, 2, here)
+            else:
+                amx_tile(activations, 1, 1, here)
+            column += 2
+        row += 16 * tall
+    if row_scales != 0:
+        finish_rows(activations, vectors, row, at)
+    return row
+
+
+@cached
+def finish_rows(activations, vectors, rows, at):
+    """Make floats of the sums in the first rows of a panel."""
+    x, stride, w, count, start, scales, biases, row_scales, is_relu, out, out_stride = at
+    for row in range(rows):
+        own, there = row_scales + 4 * row, out + row * out_stride
+        here = (x, stride, w, count, start, scales, biases, own, is_relu, there, out_stride)
+        if vectors == 4:
+            int8_finish(activations, 4, here)
+        elif vectors == 2:
+            int8_finish(activations, 2, here)
+        else:
+            int8_finish(activations, 1, here)
+
+
+@cached
 def int8_panel(activations, vectors, rows, at):
     """Do all rows of one panel, which is as wide as a tile: six rows at a time, then two, then one."""
     x, stride, w, count, start, scales, biases, row_scales, is_relu, out, out_stride = at
-    row = 0
+    row = amx_panel(activations, vectors, rows, at)
     while row < rows:
         own = row_scales + 4 * row if row_scales != 0 else row_scales
         here = (
@@ -309,7 +362,9 @@ def run_int8(x, weights, columns, activations, scratch, how, out):
             scratch[row] = quantize_row(x[start + row], activations[row], fixed)
         there = np.intp(out.ctypes.data) + start * width * 4 if width == padded else results
         at = (source, stride, base, count, scales if curve >= 0 else np.intp(0), relu, there, padded * 4)
+        amx_begin(activations)
         int8_layer(activations, rows, columns, at)
+        amx_end(activations)
         if curve > 1:
             bend(curve, numba.carray(address_as_pointer(there), rows * padded))
         if width != padded:

@@ -1,5 +1,6 @@
 """Which form of the kernels this machine runs, decided when it is asked for.
 
+- `amx`: as `vnni`, and from 16 rows on by tiles of 16 rows and 64 bytes.
 - `vnni`: AVX-512 with VNNI, four products of bytes a lane and instruction.
 - `avx2`: two products of halves a lane and instruction.
 - `plain`: vectors that LLVM makes of whatever the machine has.
@@ -10,17 +11,23 @@ The environment variable `TINYTORCH_KERNELS` names one of them; tests and compar
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
+import platform
+import sys
 from functools import cache
 
 from tinytorch.errors import RangeError, StateError, explain
 
-__all__ = ["FORMS", "VARIABLE", "form", "has_numba", "lanes"]
+__all__ = ["FORMS", "VARIABLE", "VNNI", "form", "has_numba", "lanes", "possible_forms"]
 
 VARIABLE = "TINYTORCH_KERNELS"
+ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA = 158, 0x1023, 18
+VNNI = ("avx512f", "avx512bw", "avx512vl", "avx512vnni")
 FLAGS = {
-    "vnni": ("avx512f", "avx512bw", "avx512vl", "avx512vnni"),
+    "amx": (*VNNI, "amx-tile", "amx-int8"),
+    "vnni": VNNI,
     "avx2": ("avx2", "fma"),
     "plain": (),
 }
@@ -51,18 +58,32 @@ def possible_forms() -> tuple[str, ...]:
     if not has_numba():
         return ("numpy",)
     flags = _cpu_flags()
-    return (*(name for name, needed in FLAGS.items() if flags.issuperset(needed)), "numpy")
+    able = [name for name, needed in FLAGS.items() if flags.issuperset(needed)]
+    return (*(name for name in able if name != "amx" or _may_use_amx()), "numpy")
 
 
 def lanes() -> int:
     """How many floats the vectors of single-precision kernels hold: 16 with AVX-512, else 8."""
-    return 16 if form() == "vnni" else 8
+    return 16 if form() in {"amx", "vnni"} else 8
 
 
 @cache
 def has_numba() -> bool:
     """Say whether Numba is installed."""
     return importlib.util.find_spec("numba") is not None
+
+
+@cache
+def _may_use_amx() -> bool:
+    """Ask Linux for the registers of AMX, which a process must do once; other systems are not asked.
+
+    Source:
+        The Linux kernel's documentation, Using XSTATE features in user space applications.
+    """
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    permitted = ctypes.CDLL(None, use_errno=True).syscall(ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA)
+    return bool(permitted == 0)
 
 
 @cache

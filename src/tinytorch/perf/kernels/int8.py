@@ -36,8 +36,32 @@ SMALLEST_SCALE = np.float32(1e-37)  # below it, the inverse overflows; such a ro
 EXACT_BLOCK = 1024  # products of bytes that float32 adds up without rounding: 1024 · 127² < 2²⁴
 ROWS_AT_ONCE = 96
 
-# Per form: the kind of activations, the inputs that one lane multiplies at once, the sums in a vector.
-LAYOUTS = {"vnni": ("uint8", 4, 16), "avx2": ("int16", 2, 8), "plain": ("int32", 1, 8)}
+
+@dataclass(frozen=True)
+class Layout:
+    """How a form wants its data.
+
+    Attributes:
+        kind: Of the activations; it is what the compiled code is chosen by.
+        group: The inputs that one lane multiplies at once.
+        lanes: The sums in a vector.
+        multiple: What the number of inputs is padded to.
+        offset: What is added to activations, and so to be taken from the sums.
+    """
+
+    kind: str
+    group: int
+    lanes: int
+    multiple: int
+    offset: int = 0
+
+
+LAYOUTS = {
+    "amx": Layout("int8", 4, 16, 64, offset=128),  # unsigned bytes all the same
+    "vnni": Layout("uint8", 4, 16, 4, offset=128),
+    "avx2": Layout("int16", 2, 8, 2),
+    "plain": Layout("int32", 1, 8, 1),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +86,9 @@ class PackedLinear:
         """Give the weights as (in, out)."""
         if self.form == "numpy":
             return self.values
-        _, group, lanes = LAYOUTS[self.form]
-        return unpanel(self.values, (self.inputs, self.outputs), lanes, group)
+        layout = LAYOUTS[self.form]
+        rows = _padded(self.inputs, layout.multiple)
+        return unpanel(self.values, (rows, self.outputs), layout.lanes, layout.group)[: self.inputs]
 
     @property
     def scales(self) -> Floats:
@@ -113,9 +138,9 @@ class PackedLinear:
         """Make the memory that one call at a time needs."""
         if self.form == "numpy":
             return Scratch(np.empty((0, 0), np.uint8), np.empty(0, np.float32))
-        kind, group, _ = LAYOUTS[self.form]
-        height, width = max(1, min(rows, ROWS_AT_ONCE)), -(-self.inputs // group) * group
-        activations = aligned((height, width), kind)
+        layout = LAYOUTS[self.form]
+        height, width = max(1, min(rows, ROWS_AT_ONCE)), _padded(self.inputs, layout.multiple)
+        activations = aligned((height, width), layout.kind)
         activations[...] = 0  # the padding meets weights of 0
         return Scratch(activations, np.empty(ROWS_AT_ONCE + height * self.columns.shape[1], np.float32))
 
@@ -133,19 +158,29 @@ class Scratch:
 
 
 def pack_linear(q: Bytes, scales: Floats, bias: Floats | None = None) -> PackedLinear:
-    """Pack int8 weights (in, out) with one scale per output for the form that runs here."""
+    """Pack int8 weights (in, out) with one scale per output for the form that runs here.
+
+    Where AMX's padding of the inputs would be more than an eighth of them, the form is `vnni`.
+    """
     form = forms.form()
     inputs, outputs = q.shape
+    if form == "amx" and 8 * (_padded(inputs, LAYOUTS[form].multiple) - inputs) > inputs:
+        form = "vnni"
     if form == "numpy":
         return PackedLinear(np.ascontiguousarray(q), _columns(outputs, scales, bias), inputs, outputs, form)
-    _, group, lanes = LAYOUTS[form]
-    packed = panels(q, lanes, group)
+    layout = LAYOUTS[form]
+    rows = np.zeros((_padded(inputs, layout.multiple), outputs), np.int8)
+    rows[:inputs] = q
+    packed = panels(rows, layout.lanes, layout.group)
     values = aligned(packed.shape, np.int8)
     values[...] = packed
-    columns = _columns(-(-outputs // lanes) * lanes, scales, bias)
-    if form == "vnni":  # its activations stand 128 higher
-        columns[0].view(np.int32)[:outputs] = -128 * q.sum(axis=0, dtype=np.int32)
+    columns = _columns(_padded(outputs, layout.lanes), scales, bias)
+    columns[0].view(np.int32)[:outputs] = -layout.offset * q.sum(axis=0, dtype=np.int32)
     return PackedLinear(values, columns, inputs, outputs, form)
+
+
+def _padded(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
 
 
 def _columns(padded: int, scales: Floats, bias: Floats | None) -> Floats:
@@ -213,5 +248,5 @@ def _kernel(form: str) -> Callable[..., None]:
     """Compile the kernel for one form, or load it from disk."""
     from tinytorch.perf.kernels import compiled
 
-    kernel: Callable[..., None] = compiled.int8(LAYOUTS[form][0])
+    kernel: Callable[..., None] = compiled.int8(LAYOUTS[form].kind)
     return kernel

@@ -18,7 +18,17 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["address_as_pointer", "float_of_bits", "float_tile", "int8_tile"]
+__all__ = [
+    "address_as_pointer",
+    "amx_begin",
+    "amx_end",
+    "amx_tile",
+    "float_of_bits",
+    "float_tile",
+    "has_amx",
+    "int8_finish",
+    "int8_tile",
+]
 
 I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
@@ -173,7 +183,12 @@ class PlainStep:
         return tile.b.add(old, tile.b.mul(x, w))
 
 
-STEPS = {types.uint8: (VnniStep, 16), types.int16: (PairStep, 8), types.int32: (PlainStep, 8)}
+STEPS = {
+    types.int8: (VnniStep, 16),
+    types.uint8: (VnniStep, 16),
+    types.int16: (PairStep, 8),
+    types.int32: (PlainStep, 8),
+}
 
 
 def floored(tile, value, keeps_negatives):
@@ -249,6 +264,118 @@ def _store_scaled(tile, sums, where):
         for at, value, (scale, bias) in zip(offsets, line, columns, strict=True):
             result = b.fadd(b.fmul(b.sitofp(value, floats), b.fmul(own, scale)), bias)
             tile.store(floored(tile, result, keeps), row, at)
+
+
+@intrinsic(prefer_literal=True)
+def int8_finish(context, activations, vectors, at):
+    """Make floats of the sums of one row that stand in `out`; `at` is that of `int8_tile`."""
+    del context
+    kind = ir.VectorType(I32, STEPS[activations.dtype][1])
+
+    def generate(context, builder, signature, arguments):
+        del signature
+        where = cgutils.unpack_tuple(builder, arguments[2], 11)
+        tile = Tile(builder, (1, vectors.literal_value), kind)
+        sums = [[tile.load(where[9], kind, 4 * kind.count * v) for v in range(tile.vectors)]]
+        _store_scaled(tile, sums, where)
+        return context.get_dummy_value()
+
+    return types.void(activations, vectors, at), generate
+
+
+# ---- AMX: tiles of 16 rows and 64 bytes are registers of their own
+
+
+def _amx(builder, name, *arguments):
+    """Call an instruction of AMX by the numbers of its registers."""
+    kinds = [argument.type for argument in arguments]
+    kind = ir.FunctionType(ir.VoidType(), kinds)
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.{name}"), arguments)
+
+
+@intrinsic
+def has_amx(context, activations):
+    """Say, while the code is made, whether these activations are for AMX: they are int8 then."""
+    del context
+    there = activations.dtype == types.int8
+    return types.boolean(activations), lambda *_: ir.IntType(1)(int(there))
+
+
+@intrinsic
+def amx_begin(context, activations):
+    """Make all eight registers tiles of 16 rows of 64 bytes."""
+    del context
+
+    def generate(context, builder, signature, arguments):
+        del signature, arguments
+        if activations.dtype == types.int8:
+            layout = [1, *[0] * 15, *[64, 0] * 8, *[0] * 16, *[16] * 8, *[0] * 8]
+            kind = ir.ArrayType(I8, 64)
+            place = cgutils.alloca_once(builder, kind)
+            builder.store(ir.Constant(kind, layout), place)
+            _amx(builder, "ldtilecfg", builder.bitcast(place, I8.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(activations), generate
+
+
+@intrinsic
+def amx_end(context, activations):
+    """Give the registers back."""
+    del context
+
+    def generate(context, builder, signature, arguments):
+        del signature, arguments
+        if activations.dtype == types.int8:
+            _amx(builder, "tilerelease")
+        return context.get_dummy_value()
+
+    return types.void(activations), generate
+
+
+@intrinsic(prefer_literal=True)
+def amx_tile(context, activations, rows, vectors, at):
+    """Do up to 2 x 2 tiles of AMX, and leave the sums in `out`.
+
+    `at` is x, bytes a row, w, bytes of a panel's row, steps of 64, start, out, bytes a row.
+    """
+    del context
+    tall, wide = rows.literal_value, vectors.literal_value
+
+    def generate(context, builder, signature, arguments):
+        del signature
+        if activations.dtype == types.int8:
+            _amx_walk(builder, (tall, wide), cgutils.unpack_tuple(builder, arguments[3], 8))
+        return context.get_dummy_value()
+
+    return types.void(activations, rows, vectors, at), generate
+
+
+def _amx_walk(builder, shape, where):
+    """Sums in the registers 0 to 3, activations in 4 and 5, weights in 6 and 7."""
+    x, stride, w, panel, count, start, out, out_stride = where
+    (tall, wide), b = shape, builder
+    pointer = lambda address: b.inttoptr(address, I8.as_pointer())
+    for r in range(tall):
+        for v in range(wide):  # 16 times the same row
+            _amx(b, "tileloadd64", I8(2 * r + v), pointer(b.add(start, I64(64 * v))), I64(0))
+    with cgutils.for_range(b, count, intp=I64) as loop:
+        here = b.add(x, b.shl(loop.index, I64(6)))
+        weights = b.add(w, b.mul(loop.index, b.shl(panel, I64(4))))
+        for r in range(tall):
+            _amx(b, "tileloadd64", I8(4 + r), pointer(b.add(here, b.mul(stride, I64(16 * r)))), stride)
+        for v in range(wide):
+            _amx(b, "tileloadd64", I8(6 + v), pointer(b.add(weights, I64(64 * v))), panel)
+        for r in range(tall):
+            for v in range(wide):
+                _amx(b, "tdpbusd", I8(2 * r + v), I8(4 + r), I8(6 + v))
+    for r in range(tall):
+        for v in range(wide):
+            place = b.add(b.add(out, b.mul(out_stride, I64(16 * r))), I64(64 * v))
+            _amx(b, "tilestored64", I8(2 * r + v), pointer(place), out_stride)
+
+
+# ---- views of memory
 
 
 @intrinsic
