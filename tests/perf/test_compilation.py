@@ -1,5 +1,6 @@
 """Compiled models: the same outputs, no work that is not needed, and nothing shared with the original."""
 
+import re
 import threading
 import tracemalloc
 from itertools import pairwise
@@ -12,11 +13,12 @@ from contracts.samples import ROWS
 from tinytorch.capstone import SimpleMLP
 from tinytorch.core import ops
 from tinytorch.core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh
+from tinytorch.core.attention import MultiHeadAttention
 from tinytorch.core.layers import Dropout, Linear, Sequential
 from tinytorch.core.spatial import BatchNorm2d, Conv2d, LeNet, SimpleCNN
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.transformers import GPT
-from tinytorch.errors import RangeError, ShapeError
+from tinytorch.errors import DTypeError, RangeError, ShapeError
 from tinytorch.perf import fusion
 from tinytorch.perf.compilation import compile
 from tinytorch.perf.graph import trace
@@ -245,6 +247,70 @@ def test_networks_of_images_and_of_words_are_compiled(form):
     require_same(model, compile(model, tokens), tokens)
 
 
+POOLS = [
+    lambda x: ops.max_pool2d(x, kernel_size=2),
+    lambda x: ops.avg_pool2d(x, kernel_size=(2, 3), stride=1),
+    lambda x: ops.max_pool2d(x, kernel_size=3, stride=2),
+    lambda x: ops.avg_pool2d(x, kernel_size=2, padding=1),
+    lambda x: ops.max_pool2d(x, kernel_size=2, stride=1, padding=1),
+]
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_pools_of_all_kinds_agree(pool, form):
+    """With windows that overlap, that leave a border out, and with padding."""
+    x = inputs(2, 3, 7, 8)
+    require_same(pool, compile(pool, x), x)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("queries", [1, 5])
+def test_attention_agrees(causal, queries, form):
+    """A block of queries or one, that see all keys or those up to their own."""
+    q, k, v = inputs(2, 3, queries, 4), inputs(2, 3, 5, 4), inputs(2, 3, 5, 6)
+    model = lambda q, k, v: ops.attention(q, k, v, causal=causal)
+    compiled = compile(model, q, k, v)
+    require_same(model, compiled, q, k, v)
+    assert compiled.plan().allocating == ()
+
+
+def test_attention_that_hides_or_is_large_runs_as_it_is(form):
+    """With a mask, with stretched axes, and with more scores than should stand in memory at once."""
+    mask = np.array([[True, False], [False, False]])
+    x = inputs(2, 2, 4)
+    hiding = lambda x: ops.attention(x, x, x, mask=mask)
+    require_same(hiding, compile(hiding, x), x)
+    stretched = lambda x: ops.attention(x, x[0], x[0])
+    require_same(stretched, compile(stretched, x), x)
+    large = lambda x: ops.attention(x, x, x, causal=True)
+    x = inputs(1100, 4)
+    compiled = compile(large, x)
+    assert compiled.plan().allocating == ("attention",)
+    require_same(large, compiled, x)
+
+
+@pytest.mark.parametrize("bad", [5, -1, 0.5, np.nan])
+def test_an_index_beyond_the_table_is_refused_as_ever(bad, form):
+    """The plan checks what the op checks."""
+    table = Tensor(inputs(5, 3))
+    model = lambda x: ops.embedding(table, x)
+    compiled = compile(model, np.float32([0, 4]))
+    with pytest.raises((RangeError, DTypeError)):
+        model(Tensor([0, bad]))
+    with pytest.raises((RangeError, DTypeError)):
+        compiled(np.float32([0, bad]))
+    require_same(model, compiled, np.float32([3, 1]))
+
+
+def test_a_language_model_allocates_its_logits_and_nothing_else(form):
+    """Embeddings, layer norm, attention and perceptrons work in buffers."""
+    model = GPT(64, 64, 2, 4, max_seq_len=64).eval()
+    tokens = RNG.integers(0, 64, (4, 64)).astype(np.float32)
+    compiled = compile(model, tokens)
+    assert compiled.plan().allocating == ()
+    assert held_by(lambda: compiled(tokens)) < 4 * 64 * 64 * 4 + ITERATION_BUFFER
+
+
 def test_views_are_of_the_right_memory(form):
     """Of inputs, constants and buffers; through each other; and copied where no view exists."""
     constant = inputs(6, 4)
@@ -284,6 +350,11 @@ def random_model(seed):
     """Make a function of (4, 4) arrays out of random ops, in which old results are used again late."""
     rng = np.random.default_rng(seed)
     unary = [ops.relu, ops.sigmoid, ops.tanh, ops.gelu, ops.neg, ops.abs, ops.softmax, ops.transpose, ops.log_softmax]
+    unary += [
+        lambda x: ops.relu(x.transpose().reshape(2, 8)).reshape(4, 4),
+        lambda x: x.reshape(2, 2, 4).permute(1, 2, 0).reshape(8, 2).transpose().reshape(4, 4),
+        lambda x: x[1:3].broadcast_to((2, 2, 4)).reshape(4, 4),
+    ]
     binary = [ops.add, ops.sub, ops.mul, ops.maximum, ops.matmul]
     layers = [Linear(4, 4) for _ in range(3)]
     program = [(int(rng.integers(3)), int(rng.integers(100)), rng.random(2)) for _ in range(25)]
@@ -303,7 +374,7 @@ def random_model(seed):
     return model
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(40))
 def test_buffers_are_shared_without_harm(seed, form):
     """Random graphs, each called on two inputs in turn, give what the model gives."""
     model = random_model(seed)
@@ -312,6 +383,22 @@ def test_buffers_are_shared_without_harm(seed, form):
     for x in (second, first, second):
         for found, expected in zip(compiled(Tensor(x)), model(Tensor(x)), strict=True):
             assert found.data == pytest.approx(expected.data, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_kernel_writes_where_it_reads(seed, form, monkeypatch):
+    """By the addresses of what each line names, where no kernel may work in place."""
+    monkeypatch.setattr(fusion.arrays, "ELEMENTWISE", set())
+    for model, x in ((random_model(seed), inputs(4, 4)), (MultiHeadAttention(8, 2).eval(), inputs(2, 3, 8))):
+        plan = compile(model, x).plan()
+        names = {}
+        for name, make in plan.makers.items():
+            names[name] = make(names)
+        for line in plan.source.splitlines()[1:]:
+            *operands, target = (names.get(name) for name in re.findall(r"\w+", line) if name != "out")
+            arrays = [array for array in operands if isinstance(array, np.ndarray)]
+            shared = target is not None and any(np.may_share_memory(array, target) for array in arrays)
+            assert not shared, f"{line}\n{plan.source}"
 
 
 def test_buffers_are_used_again():

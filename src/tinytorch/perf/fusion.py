@@ -66,8 +66,7 @@ class Task:
     @property
     def allocates(self) -> bool:
         """Whether a call allocates the result before it is copied into the buffer."""
-        op = self.steps[0].op
-        return self.view is None and not self.weights and op not in arrays.UFUNCS and op not in arrays.MAKERS
+        return self.view is None and not self.weights and arrays.allocates(self.steps[0])
 
 
 def tasks_of(graph: Graph) -> list[Task]:

@@ -64,7 +64,7 @@ class Plan:
         return tuple(array for array in [*packed, *plain] if isinstance(array, np.ndarray))
 
     def __str__(self) -> str:
-        total = sum(task.output.nbytes for task in self.tasks if task.make)
+        total = sum(task.output.nbytes for task in self.tasks if not task.view)
         head = f"{len(self.tasks)} tasks, {len(self.buffers)} buffers of {sum(self.buffers)} bytes for {total} bytes"
         return f"{head}\n{self.source}"
 
@@ -96,8 +96,10 @@ class _Planner:
     buffers: list[int] = field(default_factory=list)
     free: list[int] = field(default_factory=list)
     contiguous: set[Value] = field(default_factory=set)
+    copied: set[Value] = field(default_factory=set)
 
     def plan(self) -> Plan:
+        self._find_copies()
         for position, value in enumerate(self.graph.inputs):
             self._place(value, f"i{position}")
         direct = self._direct_outputs()
@@ -112,15 +114,13 @@ class _Planner:
         source = "\n    ".join([f"def run({', '.join(arguments)}):", *(self.lines or ["pass"])])
         return Plan(self.graph, tuple(self.tasks), source, tuple(self.buffers), self.makers)
 
-    def _place(self, value: Value, name: str, *, root: Value | None = None, contiguous: bool = True) -> None:
+    def _place(self, value: Value, name: str, *, root: Value | None = None) -> None:
         self.names[value] = name
         self.roots[value] = value if root is None else self.roots.get(root, root)
-        if contiguous:
-            self.contiguous.add(value)
 
     def _direct_outputs(self) -> dict[Value, str]:
         """Name what is written where the caller wants it."""
-        written = {task.output for task in self.tasks if task.make}
+        written = {task.output for task in self.tasks if not self._is_view(task)}
         found: dict[Value, str] = {}
         for position, value in enumerate(self.graph.outputs):
             if value in written:
@@ -134,13 +134,13 @@ class _Planner:
         for index, task in enumerate(self.tasks):
             for value in task.inputs:
                 ends[base.get(value, value)] = index
-            if task.view:
+            if self._is_view(task):
                 base[task.output] = base.get(task.inputs[0], task.inputs[0])
             ends.setdefault(base.get(task.output, task.output), index)
         return ends | {base.get(value, value): len(self.tasks) for value in self.graph.outputs}
 
     def _add(self, task: Task, direct: str | None, ends: dict[Value, int], index: int) -> None:
-        if task.view and self._is_view(task):
+        if self._is_view(task):
             self._add_view(task)
             return
         kernel = task.make or (lambda: Kernel(_copy))
@@ -149,14 +149,24 @@ class _Planner:
         self._place(task.output, target)
         self._call(kernel, inputs, target)
 
+    def _find_copies(self) -> None:
+        """Find what is whole in memory, and the reshapes of what is not: these copy, the others are views."""
+        self.contiguous.update(self.graph.inputs)
+        for task in self.tasks:
+            base = task.inputs[0] if task.inputs else None
+            whole = base is not None and (base in self.contiguous or base.data is not None)
+            reshapes = task.steps[0].op == "reshape"
+            if task.view and reshapes and not whole:
+                self.copied.add(task.output)
+            if not task.view or reshapes:
+                self.contiguous.add(task.output)
+
     def _is_view(self, task: Task) -> bool:
-        """A reshape of what is not contiguous copies."""
-        return task.steps[0].op != "reshape" or task.inputs[0] in self.contiguous or task.inputs[0].data is not None
+        return task.view is not None and task.output not in self.copied
 
     def _add_view(self, task: Task) -> None:
         base, view, name = self._operand(task.inputs[0]), task.view, f"v{len(self.names)}"
-        stays = task.steps[0].op == "reshape" and task.inputs[0] in self.contiguous
-        self._place(task.output, name, root=task.inputs[0], contiguous=stays)
+        self._place(task.output, name, root=task.inputs[0])
         if base in self.makers:
             self.makers[name] = lambda names: view(names[base])  # type: ignore[misc]
         else:  # of what the caller hands in
@@ -171,7 +181,7 @@ class _Planner:
             self.makers[name] = lambda _: held
             self._place(value, name)
         name = self.names[value]
-        if not whole or value in self.contiguous:
+        if not whole or value in self.contiguous or value.data is not None:
             return name
         copy = f"w{len(self.makers)}"
         self.makers[copy] = lambda _: np.empty(value.shape, value.dtype)

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from tinytorch.core.ops.activations import GELU_CUBE, GELU_SCALE
+from tinytorch.perf.kernels.networks import NETWORK_MAKERS
 from tinytorch.perf.tracing import Step
 
-__all__ = ["ELEMENTWISE", "MAKERS", "kernel_of"]
+__all__ = ["ELEMENTWISE", "MAKERS", "allocates", "kernel_of"]
 
 Kernel = Callable[..., Any]
-Maker = Callable[[Step], Kernel]
+Maker = Callable[[Step], Kernel | None]
 
 UFUNCS: dict[str, Any] = {
     "abs": np.absolute,
@@ -38,9 +39,19 @@ UFUNCS: dict[str, Any] = {
 
 def kernel_of(step: Step) -> Kernel:
     """Make the kernel of a step."""
+    return _made(step) or _copied(step)
+
+
+def allocates(step: Step) -> bool:
+    """Say whether each call allocates the result, before it is copied to where it belongs."""
+    return _made(step) is None
+
+
+def _made(step: Step) -> Kernel | None:
     if step.op in UFUNCS:
-        return UFUNCS[step.op]
-    return MAKERS.get(step.op, _copied)(step)
+        ufunc: Kernel = UFUNCS[step.op]
+        return ufunc
+    return MAKERS[step.op](step) if step.op in MAKERS else None
 
 
 def _copied(step: Step) -> Kernel:
@@ -142,7 +153,7 @@ def _linear(step: Step) -> Kernel:
     return kernel
 
 
-def _reduction(ufunc: Any) -> Maker:
+def _reduction(ufunc: Any) -> Callable[[Step], Kernel]:
     def make(step: Step) -> Kernel:
         options = {"axis": step.options.get("axis"), "keepdims": step.options.get("keepdims", False)}
         return partial(ufunc.reduce, **options)
@@ -150,8 +161,11 @@ def _reduction(ufunc: Any) -> Maker:
     return make
 
 
+_sum_of = _reduction(np.add)
+
+
 def _mean(step: Step) -> Kernel:
-    total = _reduction(np.add)(step)
+    total = _sum_of(step)
     count = step.output.dtype.type((step.inputs[0].size or 1) / (step.output.size or 1))
 
     def kernel(x: Any, *, out: Any) -> None:
@@ -208,8 +222,17 @@ def _reshape(_: Step) -> Kernel:
     return kernel
 
 
-def _matmul(_: Step) -> Kernel:
-    return np.matmul
+def _matmul(step: Step) -> Kernel:
+    a, b = (value.shape for value in step.inputs)
+    if len(b) != 2 or len(a) < 3:
+        return np.matmul
+    rows = int(np.prod(a[:-1], dtype=np.int64))
+
+    def kernel(x: Any, matrix: Any, *, out: Any) -> None:
+        """Multiply all rows at once: `matmul` would go through the batch, and make a copy of it first."""
+        np.dot(x.reshape(rows, a[-1]), matrix, out=out.reshape(rows, b[1]))
+
+    return kernel
 
 
 MAKERS: dict[str, Maker] = {
@@ -229,10 +252,11 @@ MAKERS: dict[str, Maker] = {
     "sigmoid": _sigmoid,
     "softmax": _softmax,
     "stack": _joined(np.stack),
-    "sum": _reduction(np.add),
+    "sum": _sum_of,
     "where": _where,
+    **NETWORK_MAKERS,
 }
 
 # Whose result may stand where an operand of the same size stood. GELU reads its operand again, `where` one after the
 # other.
-ELEMENTWISE = {*UFUNCS, "pow", "relu", "sigmoid", "softmax", "log_softmax", "clip"}
+ELEMENTWISE = {*UFUNCS, "pow", "relu", "sigmoid", "softmax", "log_softmax", "clip", "layer_norm", "batch_norm"}
