@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import cold_compile, inference, instrument, instrument_report, neighbour, rivals
+from benchmarks import cold_compile, inference, instrument, instrument_report, language, neighbour, rivals, vision
+from benchmarks.footprint import rise
 from benchmarks.neighbour import bursting
 from benchmarks.paired import summarize
 from benchmarks.startup import interval
@@ -72,19 +73,36 @@ def test_what_is_compared_computes_the_same(case):
 def test_language_models_parts_compute_the_same(case):
     """The makers compare values and gradients of both sides; here nothing is timed."""
     pytest.importorskip("torch")
-    from benchmarks.language import CASES
-
-    theirs, ours = CASES[case].make()
+    theirs, ours = language.CASES[case].make()
     assert len(theirs()) == len(ours())
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux")
 def test_the_footprint_of_a_step_is_what_it_holds_at_once():
     """64 MiB that are touched and let go of, in each of three steps, are 64 MiB."""
-    from benchmarks.footprint import rise
-
     held = 64 * 1024**2
     assert held * 0.9 < rise(lambda: np.ones(held, dtype=np.uint8)) < held * 1.5
+
+
+@pytest.mark.parametrize("case", ["conv-1-28-8", "conv-16-14-32", "max-pool", "batch-norm", "lenet"])
+def test_images_go_through_both_sides_alike(case):
+    """Each maker compares values, gradients and losses; both calls can be repeated."""
+    pytest.importorskip("torch").set_num_threads(1)
+    for call in vision.CASES[case].make():
+        call()
+
+
+def test_the_comparison_of_images_runs():
+    """As a script, in processes of its own."""
+    pytest.importorskip("torch")
+    assert "target 0.67x" in run("vision", "--only", "conv-1-28-8", "--smoke")
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux sets the high-water mark back")
+def test_a_convolution_grows_by_its_result_and_gradients_at_least():
+    """In bytes: 32 channels of results, 16 of the images' gradient; and by no more than twice that."""
+    least = 64 * 4 * 14 * 14 * (16 + 32)
+    assert least <= int(run("footprint", "--only", "conv-16-14-32", "--side", "ours")) <= 2 * least + 2**21
 
 
 def test_the_start_up_script_answers_for_each_case():

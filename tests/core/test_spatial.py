@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinytorch.core import autograd, spatial
+from tinytorch.core import autograd, ops, spatial
 from tinytorch.core.autograd import no_grad
 from tinytorch.core.layers import Layer, Linear, Sequential
 from tinytorch.core.losses import CrossEntropyLoss
@@ -115,6 +115,19 @@ class TestConv2d:
         """When the layer is made."""
         with pytest.raises(RangeError, match=f"^{what} must be"):
             Conv2d(**({"in_channels": 1, "out_channels": 1} | arguments))
+
+    @pytest.mark.parametrize("shape", [(2, 1, 3), (0, 1, 2, 2), (2, 0, 2, 2), (2, 1, 0, 2)])
+    def test_the_op_refuses_what_are_no_kernels(self, shape):
+        """None of them, or of no size."""
+        with pytest.raises(ShapeError, match="kernels must be of shape"):
+            ops.conv2d(grid(1, shape[1], 4, 4), Tensor(np.ones(shape)))
+
+    @pytest.mark.parametrize("size", [0, 1.5, (2, 0), (2, 2, 2), [2, 2]])
+    def test_the_op_refuses_what_is_no_kernel_size(self, size):
+        """And says that it is the kernel's."""
+        for op in (ops.max_pool2d, ops.avg_pool2d):
+            with pytest.raises(RangeError, match="a kernel's size must be a whole number above 0"):
+                op(grid(1, 1, 4, 4), kernel_size=size, stride=1)
 
     def test_images_may_lie_in_memory_in_any_order(self):
         """Channels last, every second image, upside down."""

@@ -17,6 +17,7 @@ Observer = Callable[[Array, Array], None]
 
 # Several passes over a block that stays in the L2 cache cost less than one over the whole batch from memory.
 BLOCK_BYTES = 1 << 19
+LONGEST_REPEATED = 256
 
 
 @op("BatchNorm")
@@ -54,12 +55,12 @@ def batch_norm(
         if observe is not None:
             observe(mean, variance)
     inverse = 1 / np.sqrt(variance + eps)  # (C,)
-    out = np.empty(x.shape, np.result_type(x, gamma, mean))
-    scale = (inverse * gamma)[:, None]
+    scale = gamma * inverse
+    out = np.empty(x.shape, np.result_type(x, scale))
     for block, into in _blocks(x, out):
-        np.subtract(block, mean[:, None], out=into)
-        np.multiply(into, scale, out=into)
-        np.add(into, beta[:, None], out=into)
+        # The rounding of a product before the mean is gone is that of x itself; so two passes do instead of three.
+        np.multiply(block, _rows(scale, block), out=into)
+        np.add(into, _rows(beta - mean * scale, block), out=into)
     backprop = partial(_gradients, x=x, gamma=gamma, mean=mean, inverse=inverse, own=own)
     return out, together(backprop, 3)
 
@@ -81,6 +82,23 @@ def _blocks(*arrays: Array) -> Iterator[list[Array]]:
         yield [part.reshape(len(part), channels, size) for part in parts]
 
 
+def _rows(values: Array, block: Array) -> Array:
+    """Shape a number per channel for (n, C, S); repeated where S is short, as NumPy loops over the last axis."""
+    size = block.shape[2]
+    return np.repeat(values, size).reshape(-1, size) if size <= LONGEST_REPEATED else values[:, None]
+
+
+def _sum(block: Array) -> Array:
+    """Add up a channel of (n, C, S): as a matrix product, in a third of the time of `sum`."""
+    count, channels, size = block.shape
+    return (block.reshape(-1, size) @ np.ones(size, block.dtype)).reshape(count, channels).sum(axis=0)
+
+
+def _products(a: Array, b: Array) -> Array:
+    """Add up the products of two blocks, a channel at a time, without the memory of the products."""
+    return np.asarray(np.einsum("ncs,ncs->c", a, b))
+
+
 def _moments(x: Array) -> tuple[Array, Array]:
     """Give the mean and the biased variance of every channel.
 
@@ -95,9 +113,9 @@ def _moments(x: Array) -> tuple[Array, Array]:
     counts, means, squares = [], [], []
     for (block,) in _blocks(x):
         counts.append(len(block) * block.shape[2])
-        means.append(block.mean(axis=(0, 2)))
-        centred = block - means[-1][:, None]
-        squares.append(np.square(centred, out=centred).sum(axis=(0, 2)))
+        means.append(_sum(block) / counts[-1])
+        centred = block - _rows(means[-1], block)
+        squares.append(_products(centred, centred))
     share = (np.array(counts) / sum(counts)).astype(means[0].dtype)[:, None]
     mean = (share * means).sum(axis=0)
     between = (share * np.square(means - mean)).sum(axis=0)
@@ -106,31 +124,26 @@ def _moments(x: Array) -> tuple[Array, Array]:
 
 def _gradients(g: Array, x: Array, gamma: Array, mean: Array, inverse: Array, *, own: bool) -> tuple[Array, ...]:
     """Give the gradients of the input, gamma and beta."""
-    to_gamma, to_beta = _sums(g, x, mean, inverse)
+    to_gamma, to_beta = np.zeros_like(mean), np.zeros_like(mean)
+    for of_g, of_x in _blocks(g, x):
+        to_gamma += _products(of_x - _rows(mean, of_x), of_g)
+        to_beta += _sum(of_g)
+    to_gamma *= inverse
     scale = gamma * inverse
     if own:
-        return _through_moments(g, x, mean, (scale, inverse * to_gamma, to_beta)), to_gamma, to_beta
+        return _through_moments(g, x, (mean, inverse), (scale, to_gamma, to_beta)), to_gamma, to_beta
     return g * scale.reshape(-1, *(1,) * (x.ndim - 2)), to_gamma, to_beta
 
 
-def _sums(g: Array, x: Array, mean: Array, inverse: Array) -> tuple[Array, Array]:
-    """Give the gradients of gamma and beta: the sums of `g * normalized x` and of `g`."""
-    products, totals = np.zeros_like(mean), np.zeros_like(mean)
-    for of_g, of_x in _blocks(g, x):
-        centred = of_x - mean[:, None]
-        products += np.multiply(centred, of_g, out=centred).sum(axis=(0, 2))
-        totals += of_g.sum(axis=(0, 2))
-    return products * inverse, totals
-
-
-def _through_moments(g: Array, x: Array, mean: Array, factors: tuple[Array, Array, Array]) -> Array:
+def _through_moments(g: Array, x: Array, moments: tuple[Array, Array], gradients: tuple[Array, Array, Array]) -> Array:
     """Give `scale * (g - (normalized x * to_gamma + to_beta) / n)`, where n elements share a mean."""
-    scale, slope, total = (factor[:, None] for factor in factors)
-    share = scale.dtype.type(len(mean) / x.size)
+    (mean, inverse), (scale, to_gamma, to_beta) = moments, gradients
+    share = mean.dtype.type(len(mean) / x.size)
+    of_one, constant = -share * inverse * to_gamma, share * (inverse * mean * to_gamma - to_beta)
     out = np.empty(x.shape, np.result_type(g, scale))
     for of_g, of_x, into in _blocks(g, x, out):
-        np.subtract(of_x, mean[:, None], out=into)
-        np.multiply(into, -share * scale * slope, out=into)
-        np.add(into, scale * of_g, out=into)
-        np.subtract(into, share * scale * total, out=into)
+        np.multiply(of_x, _rows(of_one, into), out=into)
+        np.add(into, of_g, out=into)
+        np.add(into, _rows(constant, into), out=into)
+        np.multiply(into, _rows(scale, into), out=into)
     return out

@@ -92,7 +92,7 @@ def _axes(x: Array, kernel_size: Size, stride: Size | None, padding: int) -> tup
 
 
 def _pair(size: Size) -> tuple[int, int]:
-    return size if isinstance(size, tuple) else (size, size)
+    return size if isinstance(size, tuple) and len(size) == 2 else (size, size)
 
 
 def _lowest(x: Array) -> float | int:
@@ -111,12 +111,22 @@ def _to_first(g: Array, x: Array, largest: Array, axis: Axis) -> Array:
     """Hand each window's gradient to the first element that equals its largest."""
     out = np.zeros(x.shape, g.dtype)
     waiting = np.ones(largest.shape, bool)
-    for windows, elements in axis.steps():
-        hit = x[elements] == largest[windows]
+    whole = axis.kernel if axis.padding == 0 else 0  # whoever still waits at the end of a whole window has it last
+    for position, (windows, elements) in enumerate(axis.steps(), start=1):
+        hit = waiting if position == whole else x[elements] == largest[windows]
         hit &= waiting[windows]
-        waiting[windows] ^= hit
-        out[elements] += g[windows] * hit
+        _hand(out[elements], g[windows], hit, axis)
+        if position != whole:
+            waiting[windows] ^= hit
     return out
+
+
+def _hand(out: Array, g: Array, hit: Array, axis: Axis) -> None:
+    """Add `g` where it is a hit; windows that do not overlap need no sum."""
+    if axis.stride >= axis.kernel:
+        np.multiply(g, hit, out=out)
+    else:
+        np.add(out, g * hit, out=out)
 
 
 def _spread(g: Array, axis: Axis) -> Array:

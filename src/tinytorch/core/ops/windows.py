@@ -11,8 +11,6 @@ from tinytorch.errors import RangeError, ShapeError, explain
 
 __all__ = ["covered", "require_images", "require_windows", "window_count"]
 
-Pair = tuple[int, int]
-
 
 def window_count(size: int, kernel: int, stride: int, padding: int) -> int:
     """Count the windows along one axis; below 1 if not even one fits.
@@ -50,16 +48,17 @@ def require_images(x: Array, channels: int | None = None) -> None:
         raise ShapeError(explain("images", rule, x.shape, remedy="Reshape them, one channel of greys included."))
 
 
-def require_windows(x: Array, kernel: Pair, strides: tuple[Any, Any], padding: Any) -> None:
+def require_windows(x: Array, kernel: tuple[Any, Any], strides: tuple[Any, Any], padding: Any) -> None:
     """Refuse a kernel that fits nowhere, and a step or a border that is none."""
-    for stride in strides:
-        if not _whole(stride, 1):
-            raise RangeError(explain("the stride", "a whole number above 0", stride))
+    for name, sizes in (("a kernel's size", kernel), ("the stride", strides)):
+        for size in sizes:
+            if not _whole(size, 1):
+                raise RangeError(explain(name, "a whole number above 0", size))
     if not _whole(padding, 0):
         raise RangeError(explain("the padding", "a whole number of at least 0", padding))
-    size = tuple(length + 2 * padding for length in x.shape[2:])
-    if kernel[0] > size[0] or kernel[1] > size[1]:
-        rule = f"of at most the padded image's size {size}"
+    padded = tuple(length + 2 * padding for length in x.shape[2:])
+    if kernel[0] > padded[0] or kernel[1] > padded[1]:
+        rule = f"of at most the padded image's size {padded}"
         raise ShapeError(explain("a kernel", rule, kernel, remedy="Take a smaller one, or pad more."))
 
 
