@@ -1,5 +1,7 @@
 """Compiled models: the same outputs, no work that is not needed, and nothing shared with the original."""
 
+import copy
+import pickle
 import re
 import threading
 import tracemalloc
@@ -18,7 +20,7 @@ from tinytorch.core.layers import Dropout, Linear, Sequential
 from tinytorch.core.spatial import BatchNorm2d, Conv2d, LeNet, SimpleCNN
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.transformers import GPT
-from tinytorch.errors import DTypeError, RangeError, ShapeError
+from tinytorch.errors import DTypeError, RangeError, ShapeError, StateError
 from tinytorch.perf import fusion
 from tinytorch.perf.compilation import compile
 from tinytorch.perf.graph import trace
@@ -617,6 +619,18 @@ def test_a_compiled_model_shows_its_arrays_and_no_parameters():
     compiled = compile(SimpleMLP(4, 6, 3), inputs(1, 4))
     assert compiled.parameters() == []
     assert sum(array.nbytes for array in compiled.state_dict().values()) >= 2 * 4 * (4 * 6 + 6 + 6 * 3 + 3)
+
+
+def test_a_compiled_model_can_be_copied_and_sent():
+    """It is compiled anew from the copy of the model that it kept."""
+    compiled = compile(SimpleMLP(4, 6, 3), inputs(2, 4))
+    compiled(inputs(5, 4))
+    x = inputs(2, 4)
+    for other in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):  # noqa: S301  our own bytes
+        assert other(x) == pytest.approx(compiled(x), abs=1e-6)
+        assert other.stats.compiled == 1
+    with pytest.raises(StateError, match="one that kept its model"):
+        copy.copy(compile(SimpleMLP(4, 6, 3), x, other_shapes="refuse"))
 
 
 def test_the_plan_can_be_read():

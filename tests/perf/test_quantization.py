@@ -1,18 +1,23 @@
 """Eight-bit weights: int8 where it is said to be, close to the floats, smaller by bytes counted."""
 
+import copy
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 
+from tinytorch.benchmarking import stored_bytes
 from tinytorch.core.activations import GELU, ReLU
 from tinytorch.core.attention import MultiHeadAttention
 from tinytorch.core.layers import Dropout, Layer, Linear, Sequential
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.transformers import GPT
 from tinytorch.datasets import load_digits
-from tinytorch.errors import DTypeError, RangeError, ShapeError
+from tinytorch.errors import DTypeError, RangeError, ShapeError, StateError
 from tinytorch.perf import compile, quantization
 from tinytorch.perf.graph import trace
-from tinytorch.perf.kernels import VARIABLE, forms
+from tinytorch.perf.kernels import VARIABLE, forms, int8
 from tinytorch.perf.quantization import (
     QuantizedLinear,
     Quantizer,
@@ -372,6 +377,34 @@ def test_state_made_for_one_form_is_read_by_another(monkeypatch):
             other = quantize(Linear(20, 7))
             other.load_state_dict(state)
             assert other(x).data == pytest.approx(quantize(layer)(x).data, rel=1e-6, abs=1e-6)
+
+
+def test_a_quantized_model_can_be_copied_and_sent(monkeypatch):
+    """To a machine that runs another form too: the weights are packed again where they arrive."""
+    model, x = quantize(network(), [tensor(9, 32)]).eval(), tensor(3, 32)
+    expected = model(x).data
+    sent = pickle.dumps(model)
+    assert np.array_equal(copy.deepcopy(model)(x).data, expected)
+    monkeypatch.setenv(VARIABLE, "numpy")
+    arrived = pickle.loads(sent)  # noqa: S301  our own bytes
+    assert arrived.layers[0].packed.form == "numpy"
+    assert arrived(x).data == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_weights_packed_for_another_machine_are_refused(monkeypatch):
+    """Instead of running an instruction that is not there."""
+    layer = QuantizedLinear(Linear(3, 2))
+    packed = dataclasses.replace(layer.packed, form="vnni")
+    monkeypatch.setattr(forms, "possible_forms", lambda: ("plain", "numpy"))
+    int8._kernel.cache_clear()
+    with pytest.raises(StateError, match="packed weights must be for plain, numpy; got weights packed for vnni"):
+        packed.run(np.ones((1, 3), np.float32), np.empty((1, 2), np.float32))
+
+
+def test_the_measurer_of_sizes_sees_the_bytes():
+    """As `compare_model_sizes` does."""
+    smaller = quantize(network())
+    assert stored_bytes(smaller) == compare_model_sizes(network(), smaller)["quantized_bytes"]
 
 
 def test_a_compiled_model_of_bytes_is_fused(form):

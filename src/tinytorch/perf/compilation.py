@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from tinytorch.core.autograd import no_grad
 from tinytorch.core.tensor import Tensor
-from tinytorch.errors import RangeError, ShapeError, explain
+from tinytorch.errors import RangeError, ShapeError, StateError, explain
 from tinytorch.perf.graph import inference, trace
 from tinytorch.perf.plans import Plan, make_plan
 from tinytorch.perf.simplification import simplify
@@ -72,8 +73,8 @@ class CompiledModel:
         self._model = deepcopy(model)  # what a function refers to stays shared
         self._runs: dict[Key, _Run] = {}
         self._lock = threading.Lock()
-        first = tuple(_as_array(x) for x in example)
-        self._last = self._compile(first)
+        self._example = tuple(_as_array(x).copy() for x in example)
+        self._last = self._compile(self._example)
         if other_shapes == "refuse":
             self._model = None
 
@@ -159,6 +160,19 @@ class CompiledModel:
         one = isinstance(found, Tensor)
         results = [tensor.data for tensor in ((found,) if one else found)]
         return _returned(results, one=one, as_tensors=as_tensors)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a copy, in another process or not, be compiled anew where it is made.
+
+        Raises:
+            StateError: If no copy of the model was kept to make it from.
+        """
+        if self._model is None:
+            remedy = "Compile the model where it is to run."
+            raise StateError(
+                explain("a compiled model that is copied", "one that kept its model", "refuse", remedy=remedy)
+            )
+        return partial(compile, other_shapes=self._other_shapes), (self._model, *self._example)
 
     def __repr__(self) -> str:
         shapes = ", ".join(_shapes(key) for key in self._runs)

@@ -258,13 +258,15 @@ class QuantizedLinear(Layer):
         self._lent = {name: weakref.ref(array) for name, array in parts.items()}
         yield from ((prefix + name, array) for name, array in parts.items())
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> QuantizedLinear:
-        """Copy all but what belongs to calls that are going on."""
-        copy = object.__new__(type(self))
-        memo[id(self)] = copy
-        kept = {name: value for name, value in vars(self).items() if name not in {"scratches", "_lent"}}
-        vars(copy).update(deepcopy(kept, memo), scratches=[], _lent={})
-        return copy
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what a copy needs, in another process and on another machine too: the weights in no form of this one."""
+        passing = {"packed", "scratches", "_lent", "largest_input"}
+        kept = {name: value for name, value in vars(self).items() if name not in passing}
+        return {"kept": kept, "weights": (self.packed.matrix(), self.packed.scales)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state["kept"], largest_input=None)
+        self._pack(*state["weights"])
 
     def __repr__(self) -> str:
         ending = "" if self.q_bias is not None else ", bias=False"

@@ -69,8 +69,9 @@ def lanes() -> int:
 
 @cache
 def has_numba() -> bool:
-    """Say whether Numba is installed."""
-    return importlib.util.find_spec("numba") is not None
+    """Say whether Numba is installed, and not told to compile nothing."""
+    disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in {"", "0"}
+    return importlib.util.find_spec("numba") is not None and not disabled
 
 
 @cache

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytorch.core.ops import OPS
+from tinytorch.errors import StateError, explain
 from tinytorch.perf.kernels import forms
 from tinytorch.perf.kernels.dense import CURVES, aligned, panels, unpanel
 
@@ -245,7 +246,14 @@ def linear_by_numpy(x: Floats, layer: PackedLinear, curve: str = "none", fixed: 
 
 @cache
 def _kernel(form: str) -> Callable[..., None]:
-    """Compile the kernel for one form, or load it from disk."""
+    """Compile the kernel for one form, or load it from disk.
+
+    Raises:
+        StateError: If this machine cannot run it, as after weights were packed on another.
+    """
+    if form not in forms.possible_forms():
+        got, remedy = f"weights packed for {form}", "Quantize the model here."
+        raise StateError(explain("packed weights", f"for {', '.join(forms.possible_forms())}", got, remedy=remedy))
     from tinytorch.perf.kernels import compiled
 
     kernel: Callable[..., None] = compiled.int8(LAYOUTS[form].kind)
