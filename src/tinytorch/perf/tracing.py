@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import update_wrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -258,4 +259,5 @@ def inference_op(run: Callable[..., Array]) -> Callable[..., Tensor]:
         out.data = run(x.data, **options)
         return out
 
+    update_wrapper(call, run)
     return call
