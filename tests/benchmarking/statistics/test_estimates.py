@@ -1,6 +1,7 @@
 """From samples to estimates."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,16 +10,17 @@ from scipy import stats
 from tinytorch.benchmarking.statistics import (
     Estimate,
     Samples,
+    batch_means,
     mean,
-    percentile,
     sample_std,
+    sign_interval,
+    t_interval,
     throughput,
-    wilson,
+    throughput_interval,
 )
 from tinytorch.errors import RangeError
 
-FEWEST = {50: 6, 90: 36, 95: 72, 99: 368, 99.9: 3688}
-SIZES = (6, 7, 36, 100, 368, 999, 1000, 4000)
+ALL = [mean, sample_std, t_interval, sign_interval, batch_means, Samples]
 
 
 def test_the_mean_is_summed_without_rounding():
@@ -42,83 +44,106 @@ def test_a_standard_deviation_survives_a_large_offset():
     assert sample_std([1e9 + 1, 1e9 + 2, 1e9 + 3]) == 1.0
 
 
-@pytest.mark.parametrize("function", [mean, sample_std, lambda values: percentile(values, 50), Samples])
+@pytest.mark.parametrize("function", ALL)
 def test_no_samples_are_refused(function):
     """No statistic of nothing is given."""
-    with pytest.raises(RangeError, match="at least one"):
+    with pytest.raises(RangeError, match="at least one; got none"):
         function(())
 
 
-@pytest.mark.parametrize(("percent", "fewest"), FEWEST.items())
-def test_a_percentile_is_unknown_below_the_published_number_of_samples(percent, fewest):
-    """A two-sided 95 % interval needs 6, 36, 72, 368 and 3,688 samples."""
-    assert percentile(range(fewest - 1), percent).value is None
-    assert percentile(range(fewest), percent).value is not None
+@pytest.mark.parametrize("function", ALL)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_refused_with_its_place(function, value):
+    """NaN passes every comparison, so it is looked for."""
+    with pytest.raises(RangeError, match=r"finite; got .* at index 2"):
+        function((1, 2, value))
 
 
-@pytest.mark.parametrize("percent", FEWEST)
-@pytest.mark.parametrize("n", SIZES)
-def test_the_ranks_of_an_interval_are_those_of_the_binomial_distribution(n, percent):
-    """The lower is ppf(0.025), the upper ppf(0.975) + 1, as scipy.stats computes them."""
-    low, high = stats.binom.ppf([0.025, 0.975], n, percent / 100)
-    estimate = percentile(range(1, n + 1), percent)
-    if low >= 1 and high + 1 <= n:
-        assert (estimate.low, estimate.high) == (low, high + 1)
-    else:
-        assert (estimate.value, estimate.high) == (None, None)
+@pytest.mark.parametrize("function", [t_interval, sign_interval, batch_means])
+@pytest.mark.parametrize("confidence", [0, 1, -0.5, 95, math.nan])
+def test_a_confidence_that_is_no_probability_is_refused(function, confidence):
+    """95 % is 0.95; certainty is not to be had."""
+    with pytest.raises(RangeError, match="confidence must be in"):
+        function([1.0, 2.0, 3.0] * 10, confidence)
 
 
-@pytest.mark.parametrize(("n", "percent"), [(n, percent) for n in SIZES for percent in FEWEST if n >= FEWEST[percent]])
-def test_an_interval_covers_with_at_least_95_percent(n, percent):
-    """Between the two ranks lies the true percentile with at least the probability claimed."""
-    estimate = percentile(range(1, n + 1), percent)
-    below = stats.binom.cdf([estimate.low - 1, estimate.high - 1], n, percent / 100)
-    assert below[1] - below[0] >= 0.95
-
-
-@pytest.mark.parametrize(("n", "percent"), [(5, 50), (20, 90), (35, 90), (100, 99), (367, 99)])
-def test_too_few_samples_give_a_one_sided_bound(n, percent):
-    """The percentile is at least the bound, with 95 % confidence, and no better bound has that."""
-    estimate = percentile(range(1, n + 1), percent)
-    misses = stats.binom.cdf([estimate.low - 1, estimate.low], n, percent / 100)
-    assert (estimate.value, estimate.high) == (None, None)
-    assert misses[0] <= 0.05 < misses[1]
-
-
-def test_four_samples_do_not_bound_the_median():
-    """One in sixteen times all four lie above it."""
-    assert percentile([1, 2, 3, 4], 50) == Estimate(None, None, None, reason="p50 needs 6 values, there are 4")
-
-
-@pytest.mark.parametrize("n", [400, 1000, 1700])
-@pytest.mark.parametrize("percent", [7, 28, 50, 90, 99])
-def test_a_percentile_is_the_sample_of_rank_ceil_n_p(n, percent):
-    """The rank is computed in whole numbers: 400 times 0.07 is 28, not a float above it."""
-    rank = -(-n * percent // 100)
-    assert percentile(list(range(n, 0, -1)), percent).value == rank
-
-
-@pytest.mark.parametrize("percent", [0, 100, -1, math.nan, math.inf])
-def test_a_percentile_outside_of_0_to_100_is_refused(percent):
-    """The extremes have names of their own."""
-    with pytest.raises(RangeError, match="percent must be in"):
-        percentile([1.0], percent)
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (350, 359), (1, 2), (0, 1)])
-def test_wilsons_interval_is_scipys(successes, trials):
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.99])
+def test_students_interval_is_scipys(confidence):
     """The same formula from an independent source."""
-    interval = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
-    estimate = wilson(successes, trials)
-    assert estimate.value == successes / trials
-    assert (estimate.low, estimate.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
+    values = [1.0, 2.5, 2.0, 7.0, 3.25]
+    estimate = t_interval(values, confidence)
+    ends = stats.t.interval(confidence, 4, np.mean(values), stats.sem(values))
+    assert (estimate.low, estimate.high) == pytest.approx(ends, rel=1e-10)
+    assert (estimate.value, estimate.confidence, estimate.reason) == (3.15, confidence, None)
 
 
-@pytest.mark.parametrize(("successes", "trials"), [(1, 0), (0, 0), (-1, 5), (6, 5)])
-def test_impossible_counts_are_refused(successes, trials):
-    """More successes than trials have no probability."""
-    with pytest.raises(RangeError, match="successes must be between"):
-        wilson(successes, trials)
+def test_one_value_bounds_no_mean():
+    """Where nothing varies, nothing is known of the next value."""
+    assert t_interval([2.0]) == Estimate(2.0, None, None, 0.95, "one value has no spread")
+
+
+@pytest.mark.parametrize(
+    ("n", "rank"), [(6, 1), (8, 1), (9, 2), (11, 2), (12, 3), (20, 6), (25, 8), (50, 18), (100, 40)]
+)
+def test_the_ranks_of_the_sign_test_are_those_of_its_tables(n, rank):
+    """Dixon and Mood's table at 5 %, one rank further in: the rank is the first that is not rejected."""
+    estimate = sign_interval([float(value) for value in range(n, 0, -1)])
+    assert (estimate.low, estimate.high) == (rank, n + 1 - rank)
+    assert (estimate.value, estimate.confidence, estimate.reason) == ((n + 1) / 2, 0.95, None)
+
+
+@pytest.mark.parametrize("n", range(1, 13))
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95])
+def test_the_sign_interval_is_the_narrowest_that_every_pattern_of_signs_allows(n, confidence):
+    """All 2**n patterns about the median are counted, one by one."""
+    values = [float(value) for value in range(1, n + 1)]
+    estimate = sign_interval(values, confidence)
+    below = np.array([pattern.bit_count() for pattern in range(2**n)])  # values under the median, pattern by pattern
+    tails = [float(np.mean(below < rank)) for rank in range(n // 2 + 2)]
+    rank = max(rank for rank, tail in enumerate(tails) if tail <= (1 - confidence) / 2)
+    assert (estimate.low, estimate.high) == ((rank, n + 1 - rank) if rank else (None, None))
+
+
+def test_five_values_do_not_bound_a_median():
+    """One time in sixteen all five lie on one side of it."""
+    assert sign_interval([5.0, 1.0, 2.0, 3.0, 4.0]) == Estimate(3.0, None, None, 0.95, "5 values do not bound a median")
+
+
+def test_batch_means_are_students_interval_of_the_batches():
+    """Twenty batches of three, about the mean of all."""
+    values = [float(value % 7) + value / 10 for value in range(60)]
+    batches = np.reshape(values, (20, 3)).mean(axis=1)
+    half = stats.t.ppf(0.975, 19) * stats.sem(batches)
+    found = batch_means(values)
+    assert found.value == mean(values)
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half), rel=1e-10)
+
+
+def test_a_series_that_does_not_divide_is_used_whole():
+    """45 values make 20 batches of two or three, and none is left out."""
+    values = [float(value) for value in range(45)]
+    edges = [45 * index // 20 for index in range(21)]
+    batches = [np.mean(values[start:stop]) for start, stop in pairwise(edges)]
+    half = stats.t.ppf(0.975, 19) * np.std(batches, ddof=1) / math.sqrt(20)
+    assert batch_means(values).high == pytest.approx(22.0 + half, rel=1e-10)
+
+
+def test_more_batches_may_be_asked_for_but_not_fewer():
+    """Twenty is the least that a spread of batches can be told from."""
+    values = [1.0, 2.0] * 50
+    assert batch_means(values, 0.95, 25).high == pytest.approx(
+        1.5 + stats.t.ppf(0.975, 24) * stats.sem(np.reshape(values, (25, 4)).mean(axis=1))
+    )
+    assert batch_means([1.0] * 20) == Estimate(1.0, 1.0, 1.0)
+    with pytest.raises(RangeError, match="the batches must be a whole number of at least 20; got 19"):
+        batch_means(values, 0.95, 19)
+    with pytest.raises(RangeError, match="whole number"):
+        batch_means(values, 0.95, 20.5)
+
+
+def test_too_few_values_for_batches_keep_their_mean():
+    """The interval is missing, and the reason is there."""
+    assert batch_means([1.0] * 19) == Estimate(1.0, None, None, 0.95, "19 values make no 20 batches")
 
 
 def test_throughput_is_samples_over_time():
@@ -132,6 +157,36 @@ def test_throughput_without_time_is_refused():
         throughput(1, Samples((0,)))
 
 
+def test_the_interval_of_throughput_is_that_of_time_turned_over():
+    """A batch of 8 in 1 to 3 ms."""
+    durations = tuple(1_000_000 + 50_000 * (index % 41) for index in range(100))
+    time, rate = batch_means(durations), throughput_interval(8, Samples(durations))
+    assert rate.value == throughput(8, Samples(durations))
+    assert (rate.low, rate.high) == (8e9 / time.high, 8e9 / time.low)
+    assert (rate.confidence, rate.reason) == (0.95, None)
+
+
+def test_throughput_of_a_few_batches_has_no_interval():
+    """Ten durations make no twenty batches."""
+    assert throughput_interval(1, Samples((10,) * 10)) == Estimate(
+        1e8, None, None, 0.95, "10 values make no 20 batches"
+    )
+
+
+def test_a_time_that_may_be_nothing_gives_a_rate_without_an_end():
+    """One batch took all the time there was."""
+    found = throughput_interval(1, Samples((1_000_000_000, *[0] * 19)))
+    assert found.high is None
+    assert found.low == pytest.approx(1e9 / (5e7 * (1 + stats.t.ppf(0.975, 19))))
+    assert found.reason == "the time may be any small one"
+
+
 def test_samples_are_milliseconds_too():
     """One place converts nanoseconds to the unit of a report."""
     assert Samples((1, 2_500_000)).milliseconds == [1e-6, 2.5]
+
+
+def test_records_cannot_be_changed():
+    """An estimate is what it was."""
+    with pytest.raises(AttributeError):
+        t_interval([1.0, 2.0]).value = 3.0

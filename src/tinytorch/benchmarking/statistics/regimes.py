@@ -13,7 +13,7 @@ from tinytorch.benchmarking.statistics.inputs import require_positive
 
 __all__ = ["Mode", "Regimes", "Shape", "find_regimes"]
 
-FEWEST = 12
+FEWEST = 16
 SMALLEST_SHARE = 0.1
 CLEAR_SEPARATION = 5.0
 DOUBTFUL_SEPARATION = 4.0
@@ -63,13 +63,14 @@ def find_regimes(medians: Sequence[float]) -> Regimes:
 
     The logarithms, in order, are split at every place that leaves a tenth, and three, on either side; the best split
     has the least sum of squares within. Two groups are two speeds where their means lie 5 of their common standard
-    deviations apart: halves of a normal distribution lie 2.65 apart, those of a flat one 3.46.
+    deviations apart: halves of a normal distribution lie 2.65 apart, those of a flat one 3.46. Fewer than 16 medians
+    can look like anything.
 
     Raises:
         RangeError: If there are no medians, or one is not a finite number above 0.
 
     Example:
-        >>> found = find_regimes([5.3, 5.2, 8.3, 8.2, 5.4, 8.4, 5.3, 8.3, 5.2, 5.3, 5.4, 8.2])
+        >>> found = find_regimes([5.3, 5.2, 8.3, 8.2, 5.4, 8.4, 5.3, 8.3] * 2)
         >>> found.shape.value, [mode.location for mode in found.modes]
         ('two', [5.3, 8.3])
 

@@ -1,0 +1,120 @@
+"""Where warming up ends."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tinytorch.benchmarking.statistics import SteadyState, steady_state
+from tinytorch.benchmarking.statistics.steady import FEWEST_STEADY, _squared_errors
+from tinytorch.errors import RangeError
+
+
+def noisy(level, seed=0):
+    noise = np.random.default_rng(seed).standard_normal(len(level))
+    return (np.asarray(level) * np.exp(0.01 * noise)).tolist()
+
+
+def step(settled, seed=0):
+    return noisy(np.where(np.arange(400) < settled, 2.0, 1.0), seed)
+
+
+@pytest.mark.parametrize("settled", [0, 3, 5, 40, 42, 60, 150])
+def test_a_step_is_cut_within_one_batch(settled):
+    """Wherever it lies in the first half, in at least 45 of 50 series; chance moves the others."""
+    found = [steady_state(step(settled, seed)) for seed in range(50)]
+    assert sum(each.cut is not None and abs(each.cut - settled) <= 5 for each in found) >= 45
+    assert {(each.values, each.reason) for each in found if each.is_steady} == {(400, None)}
+
+
+@pytest.mark.parametrize("settled", [230, 300, 320, 375])
+def test_a_step_in_the_second_half_is_no_steady_state(settled):
+    """What is left would be too little to stand on; a step past three quarters shows when read backwards."""
+    found = steady_state(step(settled))
+    assert found == SteadyState(is_steady=False, cut=None, values=400, reason="no steady state")
+
+
+def test_a_change_in_the_last_twentieth_is_let_pass():
+    """One short burst at the end is no other state."""
+    assert steady_state([1.0, 1.1, 0.9, 1.0, 1.0] * 95 + [3.0] * 25).cut == 0
+    assert steady_state([1.0, 1.1, 0.9, 1.0, 1.0] * 94 + [3.0] * 30).reason == "no steady state"
+
+
+@pytest.mark.parametrize("level", [np.linspace(1, 2, 400), np.linspace(2, 1, 400), 1.5 ** np.linspace(0, 3, 400)])
+def test_a_ramp_never_settles(level):
+    """Up or down."""
+    assert steady_state(noisy(level)).reason == "no steady state"
+
+
+def test_settled_series_are_seldom_cut_or_called_unsteady():
+    """Of 200 series without a warm-up, at most ten lose more than a tenth; the known fault of MSER is its tail."""
+    found = [steady_state(noisy(np.ones(300), seed)) for seed in range(200)]
+    assert sum(not each.is_steady or each.cut > 30 for each in found) <= 10
+
+
+def test_one_slow_call_in_a_hundred_does_not_make_a_series_unsteady():
+    """Of 100 series with spikes of four times, at most two are called unsteady; with means in place of medians, 20."""
+    spikes = np.where(np.random.default_rng(3).random((100, 400)) < 0.01, 4.0, 1.0)
+    assert sum(not steady_state(noisy(level, seed)).is_steady for seed, level in enumerate(spikes)) <= 2
+
+
+def test_a_slow_first_call_is_cut_with_its_batch():
+    """A median does not see it, so the means are asked."""
+    level = np.ones(200)
+    level[0] = 5.0
+    assert steady_state(noisy(level)).cut == 5
+
+
+def test_equal_values_are_steady_from_the_first():
+    """Nothing varies."""
+    assert steady_state([2.0] * 125).cut == 0
+
+
+def test_the_first_cut_that_is_nearly_the_best_is_taken():
+    """A step of the size of the noise is not worth a quarter of the values."""
+    series = [1.0, 1.1, 0.9, 1.05, 0.95] * 80
+    series[:5] = [1.2] * 5
+    assert steady_state(series).cut == 5
+
+
+def test_the_errors_are_those_of_the_formula():
+    """Each cut computed by itself."""
+    batches = np.random.default_rng(3).standard_normal(17) + 1e6
+    expected = [
+        float(((batches[cut:] - batches[cut:].mean()) ** 2).sum()) / (17 - cut) ** 2 for cut in range(len(batches))
+    ]
+    assert _squared_errors(batches) == pytest.approx(expected, abs=1e-9)
+
+
+def test_values_that_fill_no_batch_are_left_out_at_the_end():
+    """129 values are 25 batches."""
+    series = [1.0, 2.0] * 62 + [1.0]
+    assert steady_state([*series, 99.0, 99.0, 99.0, 99.0]).cut == steady_state(series).cut
+
+
+def test_too_few_values_have_no_verdict():
+    """And none is made up."""
+    few = steady_state([1.0] * (FEWEST_STEADY - 1))
+    assert few == SteadyState(is_steady=False, cut=None, values=124, reason="fewer than 125 values")
+    assert steady_state([1.0] * FEWEST_STEADY).is_steady
+
+
+@pytest.mark.parametrize("values", [[], [math.nan] * 200, [1.0] * 200 + [math.inf]])
+def test_no_values_and_no_numbers_are_refused(values):
+    """As everywhere."""
+    with pytest.raises(RangeError, match="the samples must be"):
+        steady_state(values)
+
+
+def test_half_of_the_batches_may_go_but_not_more():
+    """With 30 batches, a step at 15 is cut; one at 16 is no steady state."""
+    steps = [[5.0] * (5 * batches) + [1.0, 1.1, 0.9, 1.0, 1.0] * (30 - batches) for batches in (15, 16)]
+    assert [steady_state(step).cut for step in steps] == [75, None]
+
+
+def test_the_tail_is_not_searched():
+    """The last five batches are alike by chance: no cut is made for them, though it would be the best of all."""
+    levels = [1.0, 1.1, 1.05, 0.95, 0.9, 1.02, 1.08, 0.92, 0.97, 1.03]
+    series = np.repeat([*levels * 3, *levels[:5], *[1.0] * 5], 5)
+    assert int(np.argmin(_squared_errors(series[::5]))) >= 35
+    assert steady_state(series.tolist()).cut == 0
