@@ -101,3 +101,8 @@ def test_a_line_takes_three_rounds():
     assert host_slope([1.0, 2.0, 4.0], [1.0, 2.0, 4.0]).may_normalize
     with pytest.raises(RangeError, match="at least one"):
         normalized([], [])
+
+
+def test_a_mean_below_1_is_a_mean():
+    """Milliseconds or seconds, it is a share."""
+    assert coefficient_of_variation([0.25, 0.25]) == 0.0

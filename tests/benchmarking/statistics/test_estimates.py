@@ -177,7 +177,7 @@ def test_a_time_that_may_be_nothing_gives_a_rate_without_an_end():
     """One batch took all the time there was."""
     found = throughput_interval(1, Samples((1_000_000_000, *[0] * 19)))
     assert found.high is None
-    assert found.low == pytest.approx(1e9 / (5e7 * (1 + stats.t.ppf(0.975, 19))))
+    assert found.low == pytest.approx(1e9 / (5e7 * (1 + stats.t.ppf(0.975, 19))), rel=1e-12)
     assert found.reason == "the time may be any small one"
 
 
@@ -190,3 +190,15 @@ def test_records_cannot_be_changed():
     """An estimate is what it was."""
     with pytest.raises(AttributeError):
         t_interval([1.0, 2.0]).value = 3.0
+
+
+def test_two_values_have_a_spread():
+    """The least number that has one: the deviations of 1 and 3 are 1 each, over n - 1 = 1."""
+    assert sample_std([1.0, 3.0]) == math.sqrt(2)
+    assert t_interval([1.0, 3.0]).high == pytest.approx(2 + stats.t.ppf(0.975, 1))
+
+
+def test_a_nanosecond_is_time():
+    """The least that a clock counts."""
+    assert throughput(1, Samples((1,))) == 1e9
+    assert throughput_interval(1, Samples((1,) * 20)) == Estimate(1e9, 1e9, 1e9)

@@ -143,3 +143,10 @@ def test_a_latency_is_a_positive_number(value):
     """It has a logarithm."""
     with pytest.raises(RangeError, match="the latencies must be"):
         percentile_of_sessions([[1.0, value]], 50)
+
+
+def test_two_sessions_are_enough_to_differ():
+    """Their medians, 1 and 2, spread by Student's t of one degree of freedom."""
+    found = percentile_of_sessions([[1.0] * 5, [2.0] * 5], 50)
+    half = stats.t.ppf(0.975, 1) * math.log(2) / 2
+    assert found.high == pytest.approx(math.exp(math.log(2) / 2 + half))

@@ -67,3 +67,8 @@ def test_impossible_systems_are_refused(given, name):
 def test_an_idle_system_that_holds_something_is_all_gap():
     """No arrivals, no waiting: λ W is 0."""
     assert littles_law_gap(1.0, 0.0, 0.0) == 1.0
+
+
+def test_half_a_percent_is_a_percentile():
+    """Between 0 and 1 too: nearly every call may break such an objective."""
+    assert rate_verdict(0, 10, 0.5) is RateVerdict.PASS

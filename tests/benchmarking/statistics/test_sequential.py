@@ -178,3 +178,8 @@ def test_a_width_is_a_share_above_0(width):
     """A width of nothing is never reached."""
     with pytest.raises(RangeError, match="half_width"):
         FixedLooks((6,), width)
+
+
+def test_nothing_new_changes_nothing():
+    """An empty round of looks is no error."""
+    assert AnytimeSignTest(positive=3).after([]) == AnytimeSignTest(positive=3)

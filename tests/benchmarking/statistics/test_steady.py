@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tinytorch.benchmarking.statistics import SteadyState, steady_state
+from tinytorch.benchmarking.statistics import SteadyState, steady, steady_state
 from tinytorch.benchmarking.statistics.steady import FEWEST_STEADY, _squared_errors
 from tinytorch.errors import RangeError
 
@@ -118,3 +118,45 @@ def test_the_tail_is_not_searched():
     series = np.repeat([*levels * 3, *levels[:5], *[1.0] * 5], 5)
     assert int(np.argmin(_squared_errors(series[::5]))) >= 35
     assert steady_state(series.tolist()).cut == 0
+
+
+def test_the_thresholds_are_the_published_ones():
+    """The docstring names them, and the trial on draws rests on them."""
+    assert (steady.BATCH, steady.FEWEST_LEFT, steady.FEWEST_STEADY) == (5, 10, 125)
+    assert (steady.NEARLY_BEST, steady.CLEARLY_WORSE, steady.SHORT_END) == (1.2, 1.75, 0.05)
+
+
+def plainly(values):
+    """Compute the documented rule once more, cut by cut, without sums that are shared."""
+    batches = [np.asarray(values[start : start + 5]) for start in range(0, len(values) - 4, 5)]
+    y, n = np.array([np.median(batch) for batch in batches]), len(batches)
+    error = lambda part: float(((part - part.mean()) ** 2).sum()) / len(part) ** 2
+    errors = [error(y[cut:]) for cut in range(n)]
+    if np.argmin(errors[: min(n * 3 // 4, n - 10) + 1]) > n // 2:
+        return None
+    cut = next(cut for cut in range(n) if errors[cut] <= 1.2 * min(errors[: n // 2 + 1]))
+    rest = y[cut:][::-1]
+    backwards = [error(rest[end:]) for end in range(len(rest) // 2 + 1)]
+    end = int(np.argmin(backwards))
+    if end > 0.05 * len(rest) and backwards[0] > 1.75 * backwards[end]:
+        return None
+    means = np.array([batch.mean() for batch in batches])
+    return 5 * (cut or int(1.2 * error(means[1:]) < error(means)))
+
+
+@pytest.mark.parametrize("count", [125, 130, 150, 175, 200, 403])
+@pytest.mark.parametrize("shape", ["flat", "ramp", "walk", "early", "late"])
+def test_the_rule_is_the_documented_one(count, shape):
+    """Thirty series of each kind and length, against the rule written plainly."""
+    rng = np.random.default_rng([count, len(shape)])
+    for _ in range(30):
+        noise = 0.05 * rng.standard_normal(count)
+        level = {
+            "flat": np.zeros(count),
+            "ramp": np.linspace(0, rng.uniform(0, 0.3), count),
+            "walk": np.cumsum(0.02 * rng.standard_normal(count)),
+            "early": np.where(np.arange(count) < rng.integers(count // 2), rng.uniform(0, 0.3), 0.0),
+            "late": np.where(np.arange(count) < rng.integers(count), 0.0, rng.uniform(0, 0.3)),
+        }[shape]
+        series = np.exp(level + noise).tolist()
+        assert steady_state(series).cut == plainly(series)

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tinytorch.benchmarking.statistics import Outcome, holm, judge, judge_ratios, paired_ratio, sequential_ratio
+from tinytorch.benchmarking.statistics import (
+    Outcome,
+    Verdict,
+    holm,
+    judge,
+    judge_ratios,
+    paired_ratio,
+    sequential_ratio,
+)
 from tinytorch.errors import RangeError
 
 RNG = np.random.default_rng(11)
@@ -196,6 +204,7 @@ def test_holm_steps_down():
     """The smallest is multiplied by how many there are, the next by one fewer, and none falls below the one before."""
     assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
     assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([0.9, 0.9]) == [1.0, 1.0]
     assert holm([0.02]) == [0.02]
     assert holm([]) == []
     assert holm([0.0, 1.0]) == [0.0, 1.0]
@@ -219,3 +228,29 @@ def test_a_p_value_is_a_probability(value):
     """Anything else is refused, with its place."""
     with pytest.raises(RangeError, match=r"a p-value must be in \[0, 1\]; got .* at index 1"):
         holm([0.5, value])
+
+
+def test_a_verdict_has_no_threshold_unless_one_is_given():
+    """The instrument is thought perfect until its certificate says otherwise."""
+    found = judge(NOISE)
+    assert Verdict(found.outcome, found.ratio, found.ratio90, 0.02, None, None).threshold == 0.0
+
+
+@pytest.mark.parametrize("value", [1.04, 1.05, 1.06, 1.08, 1.1, 1.15, 1.2])
+@pytest.mark.parametrize("sessions", [2, 3, 4])
+def test_a_few_sessions_more_are_counted_exactly(value, sessions):
+    """Where Student's t still bends: one degree of freedom too many would ask for fewer."""
+    half = 1.02 * math.log(value)
+    spread = half * math.sqrt(sessions) / stats.t.ppf(0.975, sessions - 1)
+    made = ratio(value * math.exp(-half), value * math.exp(half), value=value, session_sd=spread, sessions=sessions)
+    found = judge_ratios(made, made)
+    assert found.sessions_to_decide == sessions_needed(math.log(value), spread, 0.02, sessions)
+
+
+def test_what_the_instrument_makes_itself_has_to_be_passed_by_the_effect():
+    """With a threshold of 1 %, an effect of 3 % is as far off as 1.02 / 0.99 is without."""
+    half = stats.t.ppf(0.975, 5) * 0.05 / math.sqrt(6)
+    made = ratio(1.03 * math.exp(-half), 1.03 * math.exp(half), value=1.03, session_sd=0.05)
+    more = judge_ratios(made, made, threshold=0.01).sessions_to_decide
+    assert more == sessions_needed(math.log(1.03 / 1.01), 0.05, 1e-9, 6)
+    assert more > judge_ratios(made, made).sessions_to_decide

@@ -130,7 +130,7 @@ def judge_ratios(ratio: Ratio, ratio90: Ratio, margin: float = MARGIN, threshold
         ratio90=ratio90,
         margin=margin,
         minimum_detectable_effect=_detectable(spread, ratio.sessions),
-        sessions_to_decide=_more_sessions(ratio, spread, margin) if outcome is Outcome.UNDECIDED else None,
+        sessions_to_decide=_more_sessions(ratio, spread, margin, floor) if outcome is Outcome.UNDECIDED else None,
         threshold=floor,
     )
 
@@ -195,14 +195,14 @@ def _detectable(spread: float | None, sessions: int) -> float | None:
     return math.expm1(reach * spread / math.sqrt(sessions))
 
 
-def _more_sessions(ratio: Ratio, spread: float | None, margin: float) -> int | None:
+def _more_sessions(ratio: Ratio, spread: float | None, margin: float, floor: float) -> int | None:
     """Find how many more sessions either test takes at the effect that was seen."""
     if spread is None:
         return None
     effect = abs(math.log(ratio.value))
-    room = math.log1p(margin) - effect
+    beyond, room = effect - math.log1p(floor), math.log1p(margin) - effect
     for sessions in range(ratio.sessions + 1, MOST_SESSIONS):
-        if effect >= _reach(CONFIDENCE, sessions) * spread or room >= _reach(EQUIVALENCE_CONFIDENCE, sessions) * spread:
+        if beyond >= _reach(CONFIDENCE, sessions) * spread or room >= _reach(EQUIVALENCE_CONFIDENCE, sessions) * spread:
             return sessions - ratio.sessions
     return None
 
