@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tinytorch.benchmarking.doors.timer import precise_timer
     from tinytorch.benchmarking.doors.tinyml import TinyMLPerf
     from tinytorch.benchmarking.environment import MachineCounters, collect_environment, machine_counters
-    from tinytorch.benchmarking.measure import Latency, Plan, measure_latencies, measure_latency
+    from tinytorch.benchmarking.measurement import Measurement, Sampling, measure
     from tinytorch.benchmarking.memory import count_elements, inference_peak_bytes, stored_bytes
     from tinytorch.benchmarking.metrics import METRICS
     from tinytorch.benchmarking.outcomes import Outcomes
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tinytorch.benchmarking.sessions import Hooks, Progress
     from tinytorch.benchmarking.statistics import Estimate, Samples, mean, percentile, sample_std, throughput, wilson
     from tinytorch.benchmarking.subjects import Subject, Workload, subject_of
+    from tinytorch.benchmarking.timing import Latency, Plan, measure_latencies, measure_latency
     from tinytorch.benchmarking.workers import Failure, FailureKind, WorkerError
 
 NAMES = {
@@ -50,7 +51,7 @@ NAMES = {
     "doors.timer": ("precise_timer",),
     "doors.tinyml": ("TinyMLPerf",),
     "environment": ("MachineCounters", "collect_environment", "machine_counters"),
-    "measure": ("Latency", "Plan", "measure_latencies", "measure_latency"),
+    "measurement": ("Measurement", "Sampling", "measure"),
     "memory": ("count_elements", "inference_peak_bytes", "stored_bytes"),
     "metrics": ("METRICS",),
     "outcomes": ("Outcomes",),
@@ -58,6 +59,7 @@ NAMES = {
     "sessions": ("Hooks", "Progress"),
     "statistics": ("Estimate", "Samples", "mean", "percentile", "sample_std", "throughput", "wilson"),
     "subjects": ("Subject", "Workload", "subject_of"),
+    "timing": ("Latency", "Plan", "measure_latencies", "measure_latency"),
     "workers": ("Failure", "FailureKind", "WorkerError"),
 }
 HOMES = {name: f"tinytorch.benchmarking.{module}" for module, names in NAMES.items() for name in names}
@@ -81,12 +83,14 @@ __all__ = [
     "Hooks",
     "Latency",
     "MachineCounters",
+    "Measurement",
     "MonotonicClock",
     "OlympicEvent",
     "Outcomes",
     "Plan",
     "Progress",
     "Samples",
+    "Sampling",
     "Subject",
     "TinyMLPerf",
     "WorkerError",
@@ -101,6 +105,7 @@ __all__ = [
     "live_case",
     "machine_counters",
     "mean",
+    "measure",
     "measure_latencies",
     "measure_latency",
     "percentile",

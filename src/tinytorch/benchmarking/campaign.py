@@ -69,7 +69,8 @@ def compare(
         MeasurementError: If no two variants ever finished a round together; it carries the first failure's story.
 
     Example:
-        >>> found = compare(lambda: sum(range(2000)), lambda: sum(range(1000)), preset="quick", certified=False)
+        >>> plan = Design(sessions=3, rounds=10)
+        >>> found = compare(lambda: sum(range(4000)), lambda: sum(range(1000)), preset=plan, certified=False)
         >>> str(found.verdict.outcome)
         'faster'
 

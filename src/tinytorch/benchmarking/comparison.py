@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from tinytorch.benchmarking.certificate import Certificate
 from tinytorch.benchmarking.design import Design
-from tinytorch.benchmarking.records import Lost, Session
+from tinytorch.benchmarking.records import Lost, Session, process_warnings
 from tinytorch.benchmarking.statistics import (
     AnytimeSignTest,
     Cleaned,
@@ -224,4 +224,4 @@ class Comparison:
             found.append(f"{name} left processes of its own behind, which were killed.")
         if any(entry.printed_bytes for entry in turns):
             found.append(f"{name} printed {sum(entry.printed_bytes for entry in turns):,} bytes while it was measured.")
-        return found
+        return found + process_warnings(name, [entry.process for entry in turns])

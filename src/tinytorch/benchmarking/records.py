@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from tinytorch.benchmarking.workers import Failure, FailureKind
 
-__all__ = ["Lost", "Session", "Spent", "Turns"]
+__all__ = ["Lost", "Session", "Spent", "Turns", "process_warnings"]
+
+MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,30 @@ class Lost:
         """Read back what `to_dict` gave."""
         failure = Failure(**record["failure"] | {"kind": FailureKind(record["failure"]["kind"])})
         return cls(record["variant"], record["session"], failure)
+
+
+def process_warnings(name: str, processes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say whether a subject's processes grew or forked, from what they said of themselves first and last.
+
+    Memory is said to grow where the median process ends with a tenth, and a mebibyte, more than it began with.
+    """
+    found = []
+    if any(process.get("forks_at_end") for process in processes):
+        found.append(f"{name} forks its process while it is called.")
+    grown = [growth for process in processes if (growth := _growth(process)) is not None]
+    if grown and statistics.median(growth for growth, _ in grown) > 0:
+        growth, calls = (statistics.median(column) for column in zip(*grown, strict=True))
+        found.append(f"{name} kept {growth / MIB:,.0f} MiB more after {calls:,.0f} calls: it leaks, or it caches.")
+    return found
+
+
+def _growth(process: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Give the bytes that a process grew by, 0 where that is little, and the calls it made; none if nobody knows."""
+    first, last, calls = (process.get(key) for key in ("resident_bytes", "resident_bytes_at_end", "calls_at_end"))
+    if first is None or last is None or calls is None:
+        return None
+    growth = last - first
+    return (growth if growth > max(MIB, first // 10) else 0), calls
 
 
 def _tupled(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -214,7 +214,7 @@ class Runner:
         self._each(index, seats, lambda seat: self._warm(seat, calls))
         if self.calls is None:
             self.calls = self._calibrated(index, seats)
-        return self.calls
+        return self.calls or 1
 
     def _warm(self, seat: _Seat, calls: int) -> None:
         """Run until the times settle, or long enough."""
@@ -225,7 +225,7 @@ class Runner:
                 break
         seat.turns = replace(seat.turns, warmup_ns=tuple(series), warmup_calls=calls)
 
-    def _calibrated(self, index: int, seats: dict[int, _Seat]) -> int:
+    def _calibrated(self, index: int, seats: dict[int, _Seat]) -> int | None:
         """Double the calls until two epochs in a row are long enough for every variant; then see to the budget."""
         calls = 1
         while found := self._epochs(index, seats, calls):
@@ -234,7 +234,7 @@ class Runner:
                 self.design = self.design.within_budget(sum(found.values()) * chosen / calls / 1e9)
                 return chosen
             calls *= 2
-        return 1
+        return None  # every worker failed: the next session finds it
 
     def _epochs(self, index: int, seats: dict[int, _Seat], calls: int) -> dict[int, int]:
         """Time two epochs of each variant, and give the shorter one."""
@@ -265,13 +265,16 @@ class Runner:
 
     def _turn(self, seat: _Seat, calls: int) -> None:
         """Let one variant run an epoch; the baseline then runs the yardstick as well."""
-        answer = self._ask(seat, "epoch", calls=calls)
+        is_baseline = seat.variant == 0
+        answer = self._ask(seat, "epoch", calls=calls, with_yardstick=is_baseline)
         for name, values in seat.columns.items():
             values.append(answer[name])
-        seat.yardstick_ns = int(self._ask(seat, "yardstick")["wall_ns"]) if seat.variant == 0 else 0
+        seat.yardstick_ns = int(answer["yardstick_ns"]) if is_baseline else 0
 
     def _digest(self, seat: _Seat) -> None:
-        """Hash another output, and compare it with those of the first two calls."""
+        """Hash another output, compare it with those of the first two calls, and see what the process has become."""
+        status = self._ask(seat, "status")
+        seat.process |= {f"{name}_at_end": status.get(name) for name in ("calls", "resident_bytes", "forks")}
         outputs = [*seat.outputs, self._ask(seat, "outputs")]
         digests = {output["digest"] for output in outputs}
         found = {

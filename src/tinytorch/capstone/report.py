@@ -10,8 +10,8 @@ import numpy as np
 
 from tinytorch.benchmarking.clock import CLOCK, Clock, utc_now
 from tinytorch.benchmarking.environment import collect_environment
-from tinytorch.benchmarking.measure import Latency, Plan, measure_latencies
 from tinytorch.benchmarking.memory import count_elements, inference_peak_bytes, stored_bytes
+from tinytorch.benchmarking.timing import Latency, Plan, measure_latencies
 from tinytorch.capstone.metrics import CORE, derived
 from tinytorch.capstone.subjects import BATCH, HeldOut, Subject, held_out
 from tinytorch.errors import RangeError, explain

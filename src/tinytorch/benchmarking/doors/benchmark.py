@@ -12,10 +12,10 @@ from typing import Any
 from tinytorch.benchmarking.clock import CLOCK, SLEEPER, Clock, Sleeper
 from tinytorch.benchmarking.doors.live import LiveModel, live_models
 from tinytorch.benchmarking.doors.result import BenchmarkResult
-from tinytorch.benchmarking.measure import Latency, Plan, measure_latencies
 from tinytorch.benchmarking.memory import inference_peaks, stored_bytes
 from tinytorch.benchmarking.metrics.energy import measure_energy
 from tinytorch.benchmarking.metrics.metric import Measured
+from tinytorch.benchmarking.timing import Latency, Plan, measure_latencies
 from tinytorch.errors import RangeError, explain
 
 __all__ = ["Benchmark", "unmeasured"]

@@ -22,9 +22,9 @@ from tinytorch.benchmarking.clock import CLOCK, Clock
 from tinytorch.benchmarking.doors.datasets import as_array
 from tinytorch.benchmarking.doors.live import LiveModel, live_models
 from tinytorch.benchmarking.doors.result import BenchmarkResult
-from tinytorch.benchmarking.measure import Plan, measure_latency
 from tinytorch.benchmarking.scenarios.offline import offline
 from tinytorch.benchmarking.statistics import percentile, wilson
+from tinytorch.benchmarking.timing import Plan, measure_latency
 from tinytorch.errors import RangeError, ShapeError, explain
 from tinytorch.files import write_atomically
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from tinytorch.benchmarking.case import Case, Process
 from tinytorch.benchmarking.clock import read_cost_ns
-from tinytorch.benchmarking.measure import Plan, measure_latency
 from tinytorch.benchmarking.metrics.metric import Finding, Measured, Metric, Unavailable
 from tinytorch.benchmarking.metrics.processes import SECONDS, Answer, in_fresh
 from tinytorch.benchmarking.statistics import percentile_of_sessions, steady_state
 from tinytorch.benchmarking.statistics.steady import NO_STEADY_STATE
+from tinytorch.benchmarking.timing import Plan, measure_latency
 
 __all__ = ["METRIC", "measure_latencies_of"]
 

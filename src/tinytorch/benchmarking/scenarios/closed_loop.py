@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinytorch.benchmarking.clock import CLOCK, Clock
-from tinytorch.benchmarking.measure import Latency, Plan, measure_latency
 from tinytorch.benchmarking.statistics import Estimate, percentile
+from tinytorch.benchmarking.timing import Latency, Plan, measure_latency
 from tinytorch.errors import RangeError, explain
 
 __all__ = ["StreamRecord", "multi_stream", "single_stream"]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from tinytorch.benchmarking.clock import CLOCK, SLEEPER, Clock, Sleeper
-from tinytorch.benchmarking.measure import Plan, measure_latency
 from tinytorch.benchmarking.scenarios.arrivals import poisson_arrivals
 from tinytorch.benchmarking.scenarios.trial import Trial, offer
 from tinytorch.benchmarking.statistics import RateVerdict, littles_law_gap, rate_verdict, sample_std
+from tinytorch.benchmarking.timing import Plan, measure_latency
 from tinytorch.errors import RangeError, explain
 
 __all__ = ["Judgement", "ServerPlan", "ServerRecord", "ServiceLevel", "judge", "server", "try_rate"]

@@ -7,7 +7,6 @@ import os
 import platform
 import traceback
 from contextlib import ExitStack
-from runpy import run_path
 from typing import Any, Callable
 
 from .loading import Factory, found
@@ -20,7 +19,8 @@ from .yardstick import yardstick
 __all__ = ["Servant"]
 
 MOST_CALLS = 1 << 22
-YARDSTICK_NS = 200_000
+YARDSTICK_NS = 100_000
+CLOCK_READS = 1001
 
 
 class Servant:
@@ -91,8 +91,12 @@ class Servant:
             times += self._epochs(calls, 1)
         return {"epochs_ns": times}
 
-    def do_epoch(self, calls: int) -> dict[str, Any]:
-        """Make one untimed call, then so many timed as one; say what disturbed them."""
+    def do_epoch(self, calls: int, with_yardstick: bool = False) -> dict[str, Any]:
+        """Make one untimed call, then so many timed as one; say what disturbed them, and how fast the machine was."""
+        reply = self._epoch(calls)
+        return {**reply, "yardstick_ns": self.do_yardstick()["wall_ns"]} if with_yardstick else reply
+
+    def _epoch(self, calls: int) -> dict[str, Any]:
         call = self._loaded.call
         run(call, self._turns.of(1), self._now)
         turns = self._turns.of(calls)
@@ -120,6 +124,12 @@ class Servant:
             return {"durations_ns": run_singly(call, turns, self._now)}
         finally:
             gc.enable()
+
+    def do_clock(self) -> dict[str, Any]:
+        """Say what two adjacent readings of the clock differ by: the part of a single timed call that is the clock."""
+        moments = [self._now() for _ in range(CLOCK_READS)]
+        differences = sorted(later - earlier for earlier, later in zip(moments, moments[1:]))
+        return {"cost_ns": differences[(len(differences) - 1) // 2]}
 
     def do_yardstick(self) -> dict[str, Any]:
         """Time the yardstick, and say what it is."""
@@ -149,6 +159,8 @@ class Servant:
 
     def do_weigh(self) -> dict[str, Any]:
         """Weigh the subject's model, as stored and as a file, by the `memory.py` of the floor this program lies in."""
+        from runpy import run_path  # costs start-up time, and few ask
+
         functions = run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "memory.py"))
         return functions["weigh"](self._loaded.model)
 

@@ -6,7 +6,7 @@ import pytest
 import threadpoolctl
 
 from tinytorch.benchmarking.blas import pinned_blas
-from tinytorch.benchmarking.measure import Plan, measure_latencies, measure_latency
+from tinytorch.benchmarking.timing import Plan, measure_latencies, measure_latency
 from tinytorch.errors import RangeError
 
 
