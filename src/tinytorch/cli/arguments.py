@@ -83,6 +83,17 @@ def _file(text: str) -> str:
     return text
 
 
+def _add_bench(add: Add) -> ArgumentParser:
+    summary = "measure one subject alone: latency with its tails, memory, cold start, and what else can be had"
+    command = add("bench", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("subject", metavar="SUBJECT", help=SUBJECT)
+    command.add_argument("--calls", type=_at_least(6), default=2000, metavar="N", help="timed calls (default: 2000)")
+    command.add_argument("--sessions", type=_at_least(5), default=5, metavar="N", help="fresh processes (default: 5)")
+    command.add_argument("--latency-only", action="store_true", help="leave out memory, cold start and the others")
+    _add_record(command)
+    return command
+
+
 def _add_compare(add: Add) -> ArgumentParser:
     summary = "measure two or more subjects side by side, and say which is faster or what it would take to tell"
     command = add("compare", help=summary, description=summary.capitalize() + ".", epilog=GATE, allow_abbrev=False)
@@ -116,9 +127,12 @@ def _add_doctor(add: Add) -> ArgumentParser:
 
 
 def _add_design(command: ArgumentParser) -> None:
-    command.add_argument(
-        "--preset", choices=PRESETS, default="standard", help="how much is measured (default: standard)"
-    )
+    amount = "how much is measured (default: standard)"
+    command.add_argument("--preset", choices=PRESETS, default="standard", help=amount)
+    _add_record(command)
+
+
+def _add_record(command: ArgumentParser) -> None:
     command.add_argument("--seed", type=_at_least(0), metavar="N", help="decides all orders (default: drawn, and kept)")
     command.add_argument("--threads", type=_at_least(1), default=1, metavar="N", help=f"{THREADS} (default: 1)")
     command.add_argument("--output", type=_file, metavar="FILE", help="where to keep the record with its raw samples")
@@ -134,4 +148,4 @@ def _percentage(text: str) -> float:
     return value
 
 
-ADDERS = (_add_run, _add_compare, _add_doctor, _add_validate, _add_info, _add_milestone)
+ADDERS = (_add_run, _add_bench, _add_compare, _add_doctor, _add_validate, _add_info, _add_milestone)
