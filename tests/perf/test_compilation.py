@@ -249,6 +249,24 @@ def test_networks_of_images_and_of_words_are_compiled(form):
     require_same(model, compile(model, tokens), tokens)
 
 
+@pytest.mark.parametrize("curve", [None, ReLU, GELU])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(1, 1, 0), (3, 1, 1), ((2, 3), 1, 0), (3, 2, 1), (5, 3, 2), (3, 1, 3)], ids=str
+)
+def test_convolutions_of_all_kinds_agree(kernel, stride, padding, curve, form):
+    """With strides, with windows beyond the border, with and without an activation."""
+    layer = Conv2d(3, 17, kernel, stride=stride, padding=padding)
+    layer.bias.data[...] = inputs(17)
+    model = Sequential(layer, curve()) if curve else layer
+    x = inputs(2, 3, 12, 11)
+    compiled = compile(model, x)
+    for each in (x, inputs(2, 3, 12, 11)):
+        require_same(model, compiled, each)
+    if form != "numpy":
+        assert len(compiled.plan().tasks) == 1
+        assert compiled.plan().allocating == ()
+
+
 POOLS = [
     lambda x: ops.max_pool2d(x, kernel_size=2),
     lambda x: ops.avg_pool2d(x, kernel_size=(2, 3), stride=1),

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 from tinytorch.core.ops.shape import is_basic
 from tinytorch.perf.graph import Graph, Step, Value
 from tinytorch.perf.kernels import arrays, form
+from tinytorch.perf.kernels.convolution import pack_convolution
 from tinytorch.perf.kernels.dense import CURVES, Dense, pack_chain
 from tinytorch.perf.kernels.int8 import PackedLinear
 from tinytorch.perf.simplification import count_uses
@@ -79,6 +80,8 @@ def tasks_of(graph: Graph) -> list[Task]:
             continue
         if step.op == "int8_linear" and fuses:
             task = _int8_task(step, following.get(step.output))
+        elif fuses and _is_own_convolution(step):
+            task = _convolution_task(step, following.get(step.output))
         else:
             chain = _chain(step, following) if fuses else []
             task = _chain_task(chain) if chain else _task(step)
@@ -113,8 +116,13 @@ def _is_dense(step: Step) -> bool:
 
 
 def _is_for_blas(chain: list[Step]) -> bool:
-    products = sum(step.output.size * step.inputs[0].shape[-1] for step in chain if step.op not in CURVES)
+    products = sum(_products(step) for step in chain if step.op not in CURVES)
     return products >= BLAS_FROM and max((pool["num_threads"] for pool in threadpool_info()), default=1) > 1
+
+
+def _products(step: Step) -> int:
+    weight = step.inputs[1]
+    return step.output.size * (weight.size // weight.shape[0] if step.op == "conv2d" else weight.shape[0])
 
 
 def _chain_task(chain: list[Step]) -> Task:
@@ -161,6 +169,37 @@ def _int8_task(step: Step, after: Step | None) -> Task:
         return Kernel(kernel if len(x.shape) == 2 else _flattened(kernel, rows), extras, named=False)
 
     return Task(steps, (x,), steps[-1].output, make, weights=(packed.values, packed.columns))
+
+
+def _is_own_convolution(step: Step) -> bool:
+    """Say whether the kernel of ours can do it, and several threads of a matrix library would not do it faster."""
+    if step.op != "conv2d":
+        return False
+    x, *fixed = step.inputs
+    floats = all(value.dtype == np.float32 for value in (*step.inputs, step.output))
+    known = x.data is None and all(isinstance(value.data, np.ndarray) for value in fixed)
+    return floats and known and min(step.output.size, fixed[0].size) > 0 and not _is_for_blas([step])
+
+
+def _convolution_task(step: Step, after: Step | None) -> Task:
+    """Do a convolution, and the activation that follows it, at once."""
+    steps = (step, after) if after is not None and after.op in CURVES else (step,)
+    weight, *bias = (value.data for value in step.inputs[1:])
+    batch, channels, *windows = step.output.shape
+    curve = steps[-1].op if len(steps) == 2 else "none"
+    packed = pack_convolution(weight, bias[0] if bias else None, (windows[0], windows[1]), curve, **step.options)
+    count = windows[0] * windows[1]
+
+    def make() -> Kernel:
+        run, (columns, part) = packed.kernel(), packed.scratch()
+
+        def kernel(x: Any, *, out: Any) -> None:
+            flat = out.reshape(batch, channels, count)
+            run(x, packed.kernels, packed.layout, packed.sizes, columns, part, flat)
+
+        return Kernel(kernel)
+
+    return Task(steps, step.inputs[:1], steps[-1].output, make, weights=(packed.kernels,))
 
 
 def _task(step: Step) -> Task:

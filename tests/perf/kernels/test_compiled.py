@@ -80,10 +80,11 @@ def test_other_kinds_of_arrays_are_refused():
 
 def test_the_cache_on_disk_notices_a_change_of_the_tiles():
     """Numba looks at the file of the function only, so that file names the state of the other."""
-    from tinytorch.perf.kernels import compiled, tiles
+    from tinytorch.perf.kernels import compiled, compiled_convolution, tiles
 
-    found = hashlib.sha256(Path(tiles.__file__).read_bytes()).hexdigest()[:16]
-    assert found == compiled.TILES, "write this hash into TILES of src/tinytorch/perf/kernels/compiled.py"
+    found = [hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()[:16] for module in (tiles, compiled)]
+    assert found[0] == compiled.TILES, "write this hash into TILES of src/tinytorch/perf/kernels/compiled.py"
+    assert found[1] == compiled_convolution.LOOPS, "write this hash into LOOPS of compiled_convolution.py"
 
 
 def test_kernels_compile_where_nothing_can_be_written(monkeypatch):
