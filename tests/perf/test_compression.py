@@ -10,7 +10,7 @@ from tinytorch.core.layers import Dropout, Layer, Linear, Sequential
 from tinytorch.core.losses import CrossEntropyLoss
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import DTypeError, RangeError, ShapeError
-from tinytorch.perf import TECHNIQUES, compile, quantize, remove_hidden_units
+from tinytorch.perf import TECHNIQUES, compile, factorize, prune, quantize, remove_hidden_units
 
 
 class Duck:
@@ -158,6 +158,8 @@ def test_every_technique_has_a_versioned_name():
     """A submission names what was done, and which edition of it."""
     assert {
         "compile.v1": compile,
+        "factorize.low_rank.v1": factorize,
+        "prune.magnitude.v1": prune,
         "prune.units.v1": remove_hidden_units,
         "quantize.int8.dynamic.v1": quantize,
         "quantize.int8.static.v1": quantize,

@@ -1,0 +1,36 @@
+"""Fewer numbers in a model, or fewer that count.
+
+Removing units and factorizing make arrays smaller. Pruning writes zeros into arrays of the same size: by itself it
+saves no byte and no time, and nothing here says that it does.
+"""
+
+from tinytorch.perf.compression.distillation import KnowledgeDistillation, distil
+from tinytorch.perf.compression.doors import Compressor, compress_model
+from tinytorch.perf.compression.factorization import FACTORIZE, factorize, low_rank_approximate
+from tinytorch.perf.compression.pruning import (
+    PRUNE_MAGNITUDE,
+    MaskedOptimizer,
+    magnitude_prune,
+    measure_sparsity,
+    prune,
+    structured_prune,
+)
+from tinytorch.perf.compression.units import PRUNE_UNITS, remove_hidden_units
+
+__all__ = [
+    "FACTORIZE",
+    "PRUNE_MAGNITUDE",
+    "PRUNE_UNITS",
+    "Compressor",
+    "KnowledgeDistillation",
+    "MaskedOptimizer",
+    "compress_model",
+    "distil",
+    "factorize",
+    "low_rank_approximate",
+    "magnitude_prune",
+    "measure_sparsity",
+    "prune",
+    "remove_hidden_units",
+    "structured_prune",
+]
