@@ -1,5 +1,6 @@
 """Proving: reports and submissions that others can check."""
 
+from tinytorch.benchmarking.adapters.tinytorch_files import load_model, save_model
 from tinytorch.capstone.models import SimpleMLP
 from tinytorch.capstone.report import BenchmarkReport
 from tinytorch.capstone.submission import generate_submission, load_submission, save_submission
@@ -9,7 +10,9 @@ __all__ = [
     "BenchmarkReport",
     "SimpleMLP",
     "generate_submission",
+    "load_model",
     "load_submission",
+    "save_model",
     "save_submission",
     "validate_submission_schema",
 ]

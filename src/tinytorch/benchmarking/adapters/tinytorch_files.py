@@ -7,96 +7,288 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tinytorch.core import activations, layers
-from tinytorch.core.layers import Sequential
+from tinytorch.benchmarking.workers.program.workload import Workload
+from tinytorch.core.autograd import no_grad
+from tinytorch.core.layers import Linear, Sequential
 from tinytorch.core.tensor import Tensor
-from tinytorch.errors import DataError, DTypeError, explain
+from tinytorch.errors import DataError, DTypeError, RangeError, ShapeError, explain
 from tinytorch.files import write_atomically
 
-__all__ = ["LAYERS", "load_model", "save_model", "workload"]
+__all__ = ["FORMAT", "LAYERS", "Kind", "load_model", "save_model", "workload"]
 
 FORMAT = "tinytorch.model.v1"
 INPUT_SEED = 0
-LAYERS: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "Linear": (layers.Linear, ("in_features", "out_features", "bias")),
-    "Dropout": (layers.Dropout, ("p",)),
-    "ReLU": (activations.ReLU, ()),
-    "Sigmoid": (activations.Sigmoid, ()),
-    "Tanh": (activations.Tanh, ()),
-    "GELU": (activations.GELU, ()),
-    "Softmax": (activations.Softmax, ()),
+INPUTS, LABELS = "samples.inputs", "samples.labels"
+DEEPEST = 32
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One built-in layer.
+
+    Attributes:
+        module: Where its class stands, under its name.
+        arguments: For each argument of its constructor, where a layer keeps it.
+        keeps_width: Whether the last axis passes through unchanged, so that a layer behind it decides the input's size.
+    """
+
+    module: str
+    arguments: Mapping[str, str]
+    keeps_width: bool = False
+
+    def of(self, name: str) -> type:
+        """Give the class."""
+        found: type = getattr(import_module(self.module), name)
+        return found
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+_ACTIVATION = Kind("tinytorch.core.activations", {}, keeps_width=True)
+_POOL = Kind("tinytorch.core.spatial", _same("kernel_size", "stride", "padding"))
+_CONV = _same("in_channels", "out_channels", "kernel_size", "stride", "padding", "bias")
+_MLP = {"input_size": "fc1.in_features", "hidden_size": "fc1.out_features", "output_size": "fc2.out_features"}
+
+LAYERS: dict[str, Kind] = {
+    "Sequential": Kind("tinytorch.core.layers", {}),
+    "Linear": Kind("tinytorch.core.layers", _same("in_features", "out_features", "bias")),
+    "Dropout": Kind("tinytorch.core.layers", _same("p"), keeps_width=True),
+    **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "GELU", "Softmax"), _ACTIVATION),
+    "Conv2d": Kind("tinytorch.core.spatial", _CONV),
+    "MaxPool2d": _POOL,
+    "AvgPool2d": _POOL,
+    "BatchNorm2d": Kind("tinytorch.core.spatial", _same("num_features", "eps", "momentum")),
+    "Flatten": Kind("tinytorch.core.spatial", {}, keeps_width=True),
+    "SimpleCNN": Kind("tinytorch.core.spatial", _same("num_classes")),
+    "LeNet": Kind("tinytorch.core.spatial", _same("num_classes", "in_channels", "image_size")),
+    "SimpleMLP": Kind("tinytorch.capstone.models", _MLP),
 }
 
 
-def save_model(model: Sequential, path: str | os.PathLike[str], input_shape: tuple[int, ...]) -> None:
-    """Write a model of built-in layers, with the shape of the input it is to be measured with.
+def save_model(
+    model: Any,
+    path: str | os.PathLike[str],
+    input_shape: tuple[int, ...] | None = None,
+    *,
+    inputs: Any = None,
+    labels: Any = None,
+) -> None:
+    """Write a model of built-in layers, and what it is to be measured with.
+
+    What is written is read back before the file is: a model whose outputs a reader could not have again is refused.
+
+    Args:
+        model: One of `LAYERS`; a `Sequential` may hold others.
+        path: Where to write; `tinytorch compare` knows the file by the ending `.safetensors`.
+        input_shape: Shape of the input that is measured, its numbers drawn alike by every reader. By default, one
+            sample of the size that the first layer takes.
+        inputs: (N, ...) samples that go into the file; the first one alone is what is measured.
+        labels: (N,) the right class of each.
 
     Raises:
-        DTypeError: If a layer is none of `LAYERS`.
+        DTypeError: If a layer is none of `LAYERS`, or has state that its kind has not.
+        ShapeError: If the inputs do not fit the model, or the labels not the inputs.
+        RangeError: If the model does not say the size of its input, and nobody else does.
         DataError: If the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "small.safetensors"
+        ...     save_model(Sequential(Linear(4, 2)), path)
+        ...     load_model(path)
+        Sequential(Linear(4, 2))
     """
     from safetensors.numpy import save
 
-    described = json.dumps([_described(layer) for layer in model])
-    metadata = {"format": FORMAT, "layers": described, "input_shape": json.dumps(list(input_shape))}
-    write_atomically(path, save(model.state_dict(), metadata))
+    architecture, state = _described(model), model.state_dict()
+    samples = _samples(inputs, labels)
+    shape = tuple(input_shape or _input_shape(model, samples))
+    _require_the_same_again(architecture, state, samples.get(INPUTS), shape)
+    metadata = {
+        "format": FORMAT,
+        "architecture": json.dumps(architecture),
+        "input_shape": json.dumps([int(size) for size in shape]),
+    }
+    # safetensors 0.8 writes the memory of a strided array as if it were contiguous
+    contiguous = {name: np.array(array, order="C") for name, array in (state | samples).items()}
+    write_atomically(path, save(contiguous, metadata))
 
 
-def load_model(path: str | os.PathLike[str]) -> tuple[Sequential, tuple[int, ...]]:
-    """Read a model, and the shape of its input.
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Read a model that `save_model` wrote; it is in inference mode.
+
+    Raises:
+        DataError: If the file is no such model: not whole, of layers that are not built in, or with weights that do
+            not fit them.
+    """
+    return _read(path)[0]
+
+
+def workload(path: str) -> Workload:
+    """Make a workload of a file: the inference of one sample, and the scores of all samples where it has labelled ones.
 
     Raises:
         DataError: If the file is no such model.
     """
+    model, shape, samples = _read(path)
+    drawn = np.random.default_rng(INPUT_SEED).standard_normal(shape, dtype=np.float32)
+    inputs = Tensor(samples[INPUTS], dtype=samples[INPUTS].dtype) if INPUTS in samples else Tensor(drawn)
+    one = Tensor(inputs.data[:1], dtype=inputs.data.dtype) if INPUTS in samples else inputs
+    labels, forward = samples.get(LABELS), model.forward
+    predict = None if labels is None else lambda: forward(inputs)
+    return Workload(lambda: forward(one), model, one, labels, predict, quiet=True)
+
+
+def _samples(inputs: Any, labels: Any) -> Arrays:
+    if inputs is None:
+        if labels is not None:
+            raise ShapeError(explain("labels", "of inputs", "no inputs", remedy="Give both, or input_shape."))
+        return {}
+    found = {INPUTS: np.asarray(_array(inputs))}
+    if found[INPUTS].ndim < 2 or not len(found[INPUTS]):
+        rule = "of shape (N, ...), one sample a row, at least one"
+        raise ShapeError(explain("inputs", rule, f"the shape {found[INPUTS].shape}"))
+    if labels is not None:
+        found[LABELS] = np.asarray(_array(labels))
+        if found[LABELS].shape != found[INPUTS].shape[:1]:
+            raise ShapeError(explain("labels", f"of shape ({len(found[INPUTS])},)", found[LABELS].shape))
+    return found
+
+
+def _array(value: Any) -> Any:
+    return value.data if isinstance(value, Tensor) else value
+
+
+def _input_shape(model: Any, samples: Arrays) -> tuple[int, ...]:
+    if INPUTS in samples:
+        return (1, *samples[INPUTS].shape[1:])
+    if type(model).__name__ == "LeNet":
+        return (1, model.in_channels, model.image_size, model.image_size)
+    if type(model).__name__ == "SimpleMLP":
+        return (1, model.fc1.in_features)
+    first = next((layer for layer in _leaves(model) if not LAYERS[type(layer).__name__].keeps_width), None)
+    if isinstance(first, Linear):
+        return (1, first.in_features)
+    remedy = "Give input_shape, such as (1, 3, 32, 32), or inputs."
+    raise RangeError(explain("the size of the input", "known from the first layer", repr(first), remedy=remedy))
+
+
+def _leaves(model: Any) -> Iterator[Any]:
+    if not isinstance(model, Sequential):
+        yield model
+        return
+    for layer in model:
+        yield from _leaves(layer)
+
+
+def _require_the_same_again(
+    architecture: dict[str, Any], state: Arrays, inputs: NDArray[Any] | None, shape: tuple[int, ...]
+) -> None:
+    """Read back what is to be written, and try it."""
+    try:
+        again = _built_with(architecture, state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        rule = "nothing but what its kinds of layers hold"
+        raise DTypeError(explain("the state of a saved model", rule, str(error))) from error
+    kinds = {name: array.dtype for name, array in again.state_dict().items()}
+    if kinds != {name: array.dtype for name, array in state.items()}:
+        remedy = "Convert it with astype."
+        got = sorted({str(array.dtype) for array in state.values()})
+        raise DTypeError(explain("the weights of a saved model", "of one kind of number", got, remedy=remedy))
+    with no_grad():
+        again.forward(Tensor(np.zeros(shape, np.float32)) if inputs is None else Tensor(inputs[:1]))
+
+
+def _described(layer: Any, depth: int = 0) -> dict[str, Any]:
+    name = type(layer).__name__
+    if name not in LAYERS or type(layer) is not LAYERS[name].of(name) or depth > DEEPEST:
+        raise DTypeError(explain("a layer of a saved model", f"one of {', '.join(LAYERS)}", name))
+    if name == "Sequential":
+        return {"layer": name, "layers": [_described(inner, depth + 1) for inner in layer]}
+    places = LAYERS[name].arguments
+    return {"layer": name, "arguments": {argument: _argument(layer, place) for argument, place in places.items()}}
+
+
+def _argument(layer: Any, place: str) -> Any:
+    value = reduce(getattr, place.split("."), layer)
+    if place == "bias":
+        return value is not None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[Any, tuple[int, ...], Arrays]:
+    metadata, arrays = _content(path)
+    samples = {name: arrays.pop(name) for name in (INPUTS, LABELS) if name in arrays}
+    try:
+        model = _built_with(json.loads(metadata["architecture"]), arrays)
+        shape = tuple(int(size) for size in json.loads(metadata["input_shape"]))
+    # whatever a forged description breaks
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
+        rule = f"built of {', '.join(LAYERS)}, with weights that fit"
+        got = f"{type(error).__name__}: {error}"
+        raise DataError(explain("a saved model", rule, got, at=Path(path).name)) from error
+    return model, shape, samples
+
+
+def _content(path: str | os.PathLike[str]) -> tuple[dict[str, str], Arrays]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
     except (OSError, SafetensorError) as error:
-        raise DataError(explain("a saved model", "a readable safetensors file", str(error))) from error
+        rule = "a readable safetensors file"
+        raise DataError(explain("a saved model", rule, str(error), at=Path(path).name)) from error
     if metadata.get("format") != FORMAT:
         rule, remedy = f"of the format {FORMAT}", "Write it with save_model."
-        raise DataError(explain("a saved model", rule, repr(metadata.get("format")), remedy=remedy))
+        got = repr(metadata.get("format"))
+        raise DataError(explain("a saved model", rule, got, at=Path(path).name, remedy=remedy))
+    return metadata, arrays
+
+
+def _built_with(architecture: dict[str, Any], state: Arrays) -> Any:
+    with _unchanged_chance():
+        model = _built(architecture)
+    kinds = {state[name].dtype for name, _ in model.named_parameters() if name in state}
+    if len(kinds) == 1:
+        model.astype(kinds.pop())
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def _built(description: dict[str, Any]) -> Any:
+    name = description["layer"]
+    kind = LAYERS[name]
+    if name == "Sequential":
+        return Sequential(*[_built(inner) for inner in description["layers"]])
+    given = description["arguments"]
+    arguments = {argument: given[argument] for argument in kind.arguments}
+    return kind.of(name)(**arguments)
+
+
+@contextmanager
+def _unchanged_chance() -> Iterator[None]:
+    """Let no one notice that layers draw weights as they are made."""
+    before = np.random.get_state(legacy=False)  # noqa: NPY002  the state the layers draw from
     try:
-        model = Sequential(*[_built(**entry) for entry in json.loads(metadata["layers"])])
-        shape = tuple(int(size) for size in json.loads(metadata["input_shape"]))
-        model.load_state_dict(state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:  # whatever a forged description breaks
-        rule = f"built of {', '.join(LAYERS)}, with weights that fit"
-        raise DataError(explain("a saved model", rule, f"{error}", at=Path(path).name)) from error
-    return model, shape
-
-
-def workload(path: str) -> tuple[Sequential, Tensor]:
-    """Make a workload of a file: its model, and random inputs that are always the same.
-
-    Raises:
-        DataError: If the file is no such model.
-    """
-    model, shape = load_model(path)
-    inputs = np.random.default_rng(INPUT_SEED).standard_normal(shape, dtype=np.float32)
-    return model, Tensor(inputs)
-
-
-def _described(layer: Any) -> dict[str, Any]:
-    name = type(layer).__name__
-    if name not in LAYERS or type(layer) is not LAYERS[name][0]:
-        raise DTypeError(explain("a layer of a saved model", f"one of {', '.join(LAYERS)}", name))
-    return {"layer": name, "arguments": {argument: _argument(layer, argument) for argument in LAYERS[name][1]}}
-
-
-def _argument(layer: Any, name: str) -> Any:
-    value = getattr(layer, name)
-    return value is not None if name == "bias" else value
-
-
-def _built(layer: str, arguments: dict[str, Any]) -> Any:
-    kind, names = LAYERS[layer]
-    return kind(**{name: arguments[name] for name in names})
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002

@@ -25,6 +25,7 @@ class Workload:
         inputs: What the call works on.
         labels: The right class of each sample, where accuracy is asked for.
         predict: Gives the scores or classes of the labelled samples.
+        quiet: Whether the model is switched to inference, and records no gradients, for as long as the workload lives.
 
     Example:
         >>> Workload(call=lambda: 1 + 1).call()
@@ -36,6 +37,7 @@ class Workload:
     inputs: Any = None
     labels: Any = None
     predict: Optional[Callable[[], Any]] = None  # read at run time, by Python 3.9 too
+    quiet: bool = False
 
 
 def workload_of(made: Any, enter: Callable[[Any], object]) -> Workload:
@@ -49,6 +51,8 @@ def workload_of(made: Any, enter: Callable[[Any], object]) -> Workload:
         Refusal: If it is none of the forms, and says which there are.
     """
     if callable(getattr(made, "call", None)):
+        if getattr(made, "quiet", False):
+            _quieten(made.model, enter)
         return Workload(made.call, *(getattr(made, name, None) for name in ("model", "inputs", "labels", "predict")))
     if isinstance(made, tuple) and len(made) in (2, 3):
         return _of_model(*made, enter=enter)
