@@ -25,3 +25,8 @@ def test_every_field_of_the_record_is_documented():
 def test_every_metric_is_documented():
     """The page and the schema name the same metrics."""
     assert listed("The metrics") == set(SCHEMA["$defs"]["metrics"]["properties"])
+
+
+def test_every_field_of_a_comparison_is_documented():
+    """The page and the schema name the same fields."""
+    assert set(SCHEMA["properties"]["comparison"]["properties"]) <= listed("The comparison")

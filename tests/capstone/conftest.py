@@ -5,8 +5,11 @@ import copy
 import numpy as np
 import pytest
 
+from benchmarking.virtual_workers import Cost, World
+from tinytorch.benchmarking import compare
 from tinytorch.capstone import BenchmarkReport, generate_submission
 from tinytorch.capstone.report import benchmark_together
+from tinytorch.capstone.side_by_side import section
 from tinytorch.capstone.validation import problems
 from tinytorch.core.layers import Linear, Sequential
 
@@ -82,6 +85,14 @@ def reports(measured_reports):
 def generated(reports):
     """Give the submission that two reports make."""
     return generate_submission(*reports, "Ada", ["prune.units.v1"])
+
+
+@pytest.fixture
+def compared(generated, make_clock):
+    """Give the same with the section that a comparison on paper adds: twice as fast, a little more in each session."""
+    world = World(make_clock(), lambda now: 1 + now % 977 / 1e5)
+    found = compare(Cost(20_000), Cost(10_000), hooks=world.hooks(), seed=7)
+    return generated | {"comparison": section(found)}
 
 
 @pytest.fixture

@@ -78,6 +78,34 @@ def test_latency_statistics_follow_from_the_timed_calls(clock):
     assert (metrics["throughput_samples_per_sec"], metrics["num_runs"]) == (250.0, 3)
 
 
+def test_the_mean_latency_has_its_t_interval(clock):
+    """4 ms, give or take 4.303 times 2 ms over the root of 3; of one call there is none."""
+    model = Fixed(np.eye(3)[Y], clock, [1] * 11 + [2_000_000, 4_000_000, 6_000_000])
+    metrics = BenchmarkReport(clock=clock).benchmark_model(model, X, Y, num_runs=3)
+    ends = metrics["latency_ms_mean_low"], metrics["latency_ms_mean_high"]
+    assert ends == pytest.approx((4 - 4.968275, 4 + 4.968275))
+    assert measured(SimpleMLP(), num_runs=1)["latency_ms_mean_low"] is None
+
+
+def test_percentiles_have_their_binomial_interval(reports):
+    """Around the value where there is one, null with it elsewhere."""
+    metrics, few = reports[0].metrics, measured(SimpleMLP(), num_runs=20)
+    for percent in (50, 90, 99):
+        low, value, high = (metrics[f"latency_ms_p{percent}{end}"] for end in ("_low", "", "_high"))
+        assert low <= value <= high
+    assert few["latency_ms_p50_low"] <= few["latency_ms_p50"] <= few["latency_ms_p50_high"]
+    assert (few["latency_ms_p99_low"], few["latency_ms_p99_high"]) == (None, None)
+
+
+def test_batch_throughput_has_its_interval_by_batch_means(clock):
+    """Twenty batches of alternating 2 and 4 ms: 3 ms, give or take 2.093 times their deviation over the root of 20."""
+    times = [1000] * (1 + 10 + 3) + [3_000_000] * 2 + [2_000_000, 4_000_000] * 10
+    metrics = BenchmarkReport(clock=clock).benchmark_model(Fixed(np.eye(3)[Y], clock, times), X, Y, num_runs=3)
+    name, half = "batch_throughput_samples_per_sec", 2.093024 * 1.025978 / 20**0.5
+    ends = [metrics[f"{name}_{end}"] for end in ("low", "high")]
+    assert (metrics[name], ends) == (2000, pytest.approx([6000 / (3 + half), 6000 / (3 - half)]))
+
+
 def test_raw_samples_are_kept(clock):
     """Every statistic can be had again."""
     model = Fixed(np.eye(3)[Y], clock, [1] * 11 + [30, 20, 10])

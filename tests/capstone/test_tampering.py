@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tinytorch.capstone.validation import problems
+from tinytorch.capstone.verdicts import derived_comparison
 
 BASE = "$.baseline.metrics."
 
@@ -54,12 +55,91 @@ def test_every_tampered_improvement_is_found(generated, name, changed, said_at):
     assert "which follows" in said_at(place, changed(generated, place, tampered(value)))
 
 
+COMPARISON_DECLARED = {"preset", "seed", "calls_per_epoch"}
+
+
+def test_every_number_of_a_comparison_is_found_when_tampered_with(compared, changed, said_at):
+    """Each in turn, by itself: what follows from the raw log ratios is computed again."""
+    for name, value in compared["comparison"].items():
+        if isinstance(value, int | float) and name not in COMPARISON_DECLARED | {"margin"}:
+            place = f"$.comparison.{name}"
+            assert "which follows from log_ratios and margin" in said_at(
+                place, changed(compared, place, tampered(value) if name != "confidence" else 0.94)
+            )
+
+
+@pytest.mark.parametrize("outcome", ["slower", "equivalent", "undecided"])
+def test_a_tampered_verdict_is_found(compared, changed, said_at, outcome):
+    """The word is held to the numbers."""
+    place = "$.comparison.outcome"
+    assert "'faster', which follows" in said_at(place, changed(compared, place, outcome))
+
+
+def test_a_tampered_log_ratio_is_found(compared, changed):
+    """Where it moves the median of its session, the speed-up no longer follows; so with a round taken away."""
+    sessions = compared["comparison"]["log_ratios"]
+    better = [[value + 1e-4 for value in session] for session in sessions]
+    for wrong in (better, sessions[:-1], [session[:-1] for session in sessions]):
+        assert problems(changed(compared, "$.comparison.log_ratios", wrong)) != []
+
+
+def test_a_tampered_margin_is_found_where_it_decides(compared, changed, said_at):
+    """Equivalent within 2 % is not equivalent within 0.01 %."""
+    compared["comparison"] |= {"log_ratios": [[0.001, -0.001, 0.002, -0.002]] * 6}
+    compared["comparison"] |= derived_comparison(compared["comparison"])
+    assert (compared["comparison"]["outcome"], problems(compared)) == ("equivalent", [])
+    assert said_at("$.comparison.outcome", changed(compared, "$.comparison.margin", 0.0001)) != ""
+
+
+@pytest.mark.parametrize(("name", "value"), [("half_width", 0.001), ("low", 0.5), ("high", 1.5), ("low", None)])
+def test_a_tampered_certificate_is_found(compared, changed, said_at, name, value):
+    """Its half width follows from the null run's interval."""
+    wrong = changed(compared, f"$.comparison.certificate.{name}", value)
+    assert "which follows from low and high" in said_at("$.comparison.certificate.half_width", wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("log_ratios", []),
+        ("log_ratios", [[]]),
+        ("log_ratios", [[0.1], [math.nan]]),
+        ("log_ratios", [[0.1], ["0.1"]]),
+        ("log_ratios", [[21.0]]),
+        ("outcome", "better"),
+        ("speedup", 0),
+        ("margin", 2),
+        ("low", -1),
+        ("sessions", True),
+        ("log_ratios", ...),
+        ("certificate", 1),
+    ],
+)
+def test_a_comparison_of_another_form_is_refused(compared, changed, name, value):
+    """With the path to what is wrong."""
+    found = problems(changed(compared, f"$.comparison.{name}", value))
+    assert any(problem.path.startswith(f"$.comparison.{name}") for problem in found)
+
+
+def test_a_comparison_needs_the_model_it_is_of(compared, changed, said_at):
+    """Without an optimized model there was nothing to compare."""
+    alone = changed(changed(compared, "$.optimized", ...), "$.improvements", ...)
+    assert said_at("$.optimized", alone) != ""
+
+
+@pytest.mark.parametrize("extreme", [[[20.0], [-20.0]], [[20.0, -20.0] * 9] * 2, [[0.0]], [[1e-300] * 7] * 3])
+def test_no_log_ratio_in_range_overflows(compared, changed, extreme):
+    """The answer is a list of problems, whatever stands there."""
+    assert problems(changed(compared, "$.comparison.log_ratios", extreme)) != []
+
+
 WEIRD = [None, [], {}, "", "x", -1, 0, 1e308, 5e-324, 10**308, 10**400, math.nan, True, [[]], {"": 0}, Decimal(1), b"x"]
 
 
 @pytest.mark.parametrize("weird", WEIRD, ids=repr)
-def test_no_value_anywhere_makes_the_check_fail(generated, weird, changed):
+def test_no_value_anywhere_makes_the_check_fail(compared, weird, changed):
     """Whatever stands wherever, the answer is a list of problems."""
+    generated = compared
     generated["baseline"]["metrics"] |= {f"latency_ms_p{percent}_at_least": None for percent in (50, 90, 99)}
     for path in paths_of(generated):
         for problem in problems(changed(generated, path, weird)):

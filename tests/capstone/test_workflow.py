@@ -1,19 +1,24 @@
 """The whole way on real data."""
 
 import sys
+from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tinytorch.capstone import load_submission, workflow
+from benchmarking.virtual_workers import Cost, World
+from tinytorch.benchmarking import PRESETS, Design, Hooks
+from tinytorch.benchmarking.statistics import judge
+from tinytorch.capstone import load_model, load_submission, workflow
 from tinytorch.capstone.validation import problems
 from tinytorch.capstone.workflow import (
     WorkflowSettings,
     run_example_benchmark,
     run_optimization_workflow_example,
-    run_workflow,
 )
-from tinytorch.errors import RangeError
+from tinytorch.errors import MeasurementError, RangeError
 
 
 class Broken:
@@ -31,6 +36,36 @@ def short(tmp_path):
     return WorkflowSettings(epochs=2, num_runs=20, filepath=str(tmp_path / "s.json"), hidden_size=16)
 
 
+class Paper(World):
+    """A machine on paper, on which the optimized model takes so many nanoseconds a call, and the baseline 20,000."""
+
+    def __init__(self, clock, optimized):
+        super().__init__(clock)
+        self.optimized = optimized
+        self.subjects = []
+
+    def launch(self, subject, conditions):
+        """Start a worker on paper for a saved model; its file has to be there."""
+        self.subjects.append((subject, load_model(subject.arguments["path"])))
+        worker = super().launch(subject, conditions)
+        worker.cost = Cost(self.optimized if subject.arguments["path"].endswith("optimized.safetensors") else 20_000)
+        return worker
+
+
+@pytest.fixture
+def paper(clock):
+    """Give a machine on paper on which the optimized model is twice as fast."""
+    return Paper(clock, 10_000)
+
+
+@pytest.fixture
+def run_workflow(paper):
+    """Give the workflow, with its comparison on paper."""
+    return lambda settings, on_progress=None, hooks=None: workflow.run_workflow(
+        settings, on_progress, hooks or paper.hooks()
+    )
+
+
 @pytest.fixture
 def in_folder(tmp_path, monkeypatch):
     """Work in an empty folder."""
@@ -38,21 +73,21 @@ def in_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_default_recipe_reads_at_least_97_percent_of_the_digits(tmp_path):
+def test_the_default_recipe_reads_at_least_97_percent_of_the_digits(tmp_path, run_workflow):
     """The main job's target, for the seed that everybody runs first."""
     submission = run_workflow(WorkflowSettings(num_runs=400, filepath=str(tmp_path / "s.json"))).submission
     assert submission["baseline"]["metrics"]["accuracy"] >= 0.97
     assert submission["baseline"]["metrics"]["test_count"] == 359
 
 
-def test_the_result_is_what_was_written(short):
+def test_the_result_is_what_was_written(short, run_workflow):
     """Submission, path and notes are those of the file."""
     result = run_workflow(short)
     assert (result.filepath, load_submission(short.filepath)) == (short.filepath, result.submission)
     assert list(result.notes) == result.submission["notes"]
 
 
-def test_the_optimized_model_is_really_smaller(short):
+def test_the_optimized_model_is_really_smaller(short, run_workflow):
     """Half of 16 hidden units is 8: 64 * 8 + 8 + 8 * 10 + 10 numbers are stored, and no more."""
     submission = run_workflow(short).submission
     counts = [submission[part]["metrics"]["parameter_count"] for part in ("baseline", "optimized")]
@@ -61,7 +96,7 @@ def test_the_optimized_model_is_really_smaller(short):
     assert submission["optimized"]["techniques_applied"] == ["prune.units.v1"]
 
 
-def test_both_models_are_timed_in_turns(short):
+def test_both_models_are_timed_in_turns(short, run_workflow):
     """And the notes say what that is worth."""
     result = run_workflow(short)
     protocols = [result.submission[part]["metrics"]["timing_protocol"] for part in ("baseline", "optimized")]
@@ -69,36 +104,37 @@ def test_both_models_are_timed_in_turns(short):
     assert "timed in turns" in result.notes[0]
 
 
-def test_the_further_training_is_told(short):
+def test_the_further_training_is_told(short, run_workflow):
     """The baseline was not trained as long; a reader has to know."""
     assert "trained for 1 more epoch." in run_workflow(short).notes[1]
 
 
-def test_the_data_set_is_named_with_its_hash(short):
+def test_the_data_set_is_named_with_its_hash(short, run_workflow):
     """Others can check on the same images."""
     dataset = run_workflow(short).submission["dataset"]
     assert (dataset["name"], dataset["split_seed"], len(dataset["sha256"])) == ("digits", 0, 64)
 
 
-def test_a_seed_gives_the_same_models_again(short):
+def test_a_seed_gives_the_same_models_again(short, run_workflow):
     """What is not time is the same: accuracy to the last sample."""
     runs = [run_workflow(short).submission for _ in range(2)]
     correct = [[run[part]["metrics"]["correct_count"] for part in ("baseline", "optimized")] for run in runs]
     assert correct[0] == correct[1]
 
 
-def test_progress_goes_through_three_stages_step_by_step(short):
+def test_progress_goes_through_all_stages_step_by_step(short, run_workflow):
     """Each stage is told from its beginning to its end."""
     told = []
     run_workflow(short, told.append)
     stages = {stage: list(steps) for stage, steps in groupby(told, key=lambda progress: progress.stage)}
-    assert list(stages) == ["training the baseline", "fine-tuning the smaller model", "benchmarking"]
-    for steps in stages.values():
+    own = ["training the baseline", "fine-tuning the smaller model", "benchmarking"]
+    assert list(stages) == [*own, "certifying", "comparing"]
+    for steps in (stages[name] for name in own):
         assert [step.step for step in steps] == list(range(steps[0].total + 1))
     assert stages["training the baseline"][-1].detail.startswith("loss ")
 
 
-def test_a_name_is_put_into_the_submission(tmp_path):
+def test_a_name_is_put_into_the_submission(tmp_path, run_workflow):
     """As the command line's option says."""
     settings = WorkflowSettings(epochs=1, num_runs=1, filepath=str(tmp_path / "s.json"), student_name="Ada")
     assert run_workflow(settings).submission["student_name"] == "Ada"
@@ -110,7 +146,7 @@ def forget_perf(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
 
 
-def test_without_perf_the_baseline_stands_alone_and_a_note_says_why(short, monkeypatch):
+def test_without_perf_the_baseline_stands_alone_and_a_note_says_why(short, monkeypatch, run_workflow):
     """The optional floor is not installed."""
     forget_perf(monkeypatch)
     monkeypatch.setitem(sys.modules, "tinytorch.perf", None)
@@ -120,7 +156,7 @@ def test_without_perf_the_baseline_stands_alone_and_a_note_says_why(short, monke
     assert problems(load_submission(short.filepath)) == []
 
 
-def test_a_broken_perf_does_not_cost_the_baseline(short, monkeypatch):
+def test_a_broken_perf_does_not_cost_the_baseline(short, monkeypatch, run_workflow):
     """The optional floor is there, and raises as it is imported; the note is one line."""
     forget_perf(monkeypatch)
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
@@ -129,14 +165,100 @@ def test_a_broken_perf_does_not_cost_the_baseline(short, monkeypatch):
     assert "RuntimeError: a kernel did not compile" in result.notes[1]
 
 
-def test_a_technique_that_fails_does_not_cost_the_baseline(short, monkeypatch):
+def test_a_technique_that_fails_does_not_cost_the_baseline(short, monkeypatch, run_workflow):
     """The same for one that raises as it is applied."""
     monkeypatch.setattr(workflow, "KEEP_RATIO", 7)
     assert "keep_ratio must be a ratio" in run_workflow(short).notes[1]
 
 
+def test_the_comparison_is_of_the_two_saved_models_on_the_first_test_sample(short, run_workflow, paper):
+    """Its processes read them from files, which are gone afterwards; it starts with two seats for the baseline."""
+    submission = run_workflow(short).submission
+    names = [subject.name for subject, _ in paper.subjects]
+    assert {name: names.count(name) for name in names} == {"digits-mlp-16": 18, "digits-mlp-8": 6}
+    assert [model[0].out_features for _, model in paper.subjects[-2:]] in ([16, 8], [8, 16])
+    assert not Path(paper.subjects[0][0].arguments["path"]).exists()
+    assert submission["comparison"]["preset"] == "standard"
+
+
+def test_the_comparison_keeps_its_raw_numbers_and_what_follows_from_them(short, run_workflow):
+    """Twice as fast to the bit, on paper; the core metrics are those of the process at hand."""
+    found = run_workflow(short).submission["comparison"]
+    verdict = judge(found["log_ratios"], found["margin"])
+    assert np.array(found["log_ratios"]) == pytest.approx(np.full((6, 60), np.log(2)))
+    assert (found["outcome"], found["speedup"], found["low"]) == ("faster", verdict.ratio.value, verdict.ratio.low)
+    assert (found["sessions"], found["rounds"], found["calls_per_epoch"]) == (6, 360, 128)
+    assert found["certificate"] == {"ratio": 1, "low": 1, "high": 1, "worker_kind": "process", "half_width": 0}
+
+
+@pytest.mark.parametrize(("nanoseconds", "outcome"), [(30_000, "slower"), (20_000, "equivalent")])
+def test_the_verdict_is_that_of_the_comparison(short, clock, nanoseconds, outcome):
+    """Not that of the two means."""
+    result = workflow.run_workflow(short, hooks=Paper(clock, nanoseconds).hooks())
+    assert result.submission["comparison"]["outcome"] == outcome
+    assert result.submission["improvements"]["speedup"] > 0
+
+
+@pytest.mark.parametrize("error", [OSError(11, "no more processes"), MeasurementError("it hung\nand hung")])
+def test_without_processes_the_old_protocol_stands_and_a_note_says_why(short, run_workflow, error):
+    """The metrics of both models are there, and valid."""
+
+    def launch(subject, conditions):
+        raise error
+
+    result = run_workflow(short, hooks=Hooks(launch=launch))
+    assert "comparison" not in result.submission
+    assert "could not be compared in fresh processes" in result.notes[-1]
+    assert ("no more processes" in result.notes[-1]) or ("it hung. The" in result.notes[-1])
+    assert problems(load_submission(short.filepath)) == []
+
+
+def test_a_model_that_fails_once_is_told(short, run_workflow, paper, monkeypatch):
+    """What was lost stands in the notes; the other sessions judge."""
+    launched = []
+
+    def launch(subject, conditions):
+        launched.append(paper.launch(subject, conditions))
+        if len(launched) == 14:
+            launched[-1].cost.fails_at = 3
+        return launched[-1]
+
+    result = run_workflow(short, hooks=replace(paper.hooks(), launch=launch))
+    assert "SIGKILL" in result.notes[-1]
+    assert result.submission["comparison"]["outcome"] == "faster"
+
+
+def test_an_interruption_of_the_comparison_ends_the_run(short, run_workflow, paper):
+    """Half of a comparison is none; no file is written."""
+
+    def launch(subject, conditions):
+        if len(paper.subjects) == 14:
+            raise KeyboardInterrupt
+        return paper.launch(subject, conditions)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_workflow(short, hooks=replace(paper.hooks(), launch=launch))
+    assert not Path(short.filepath).exists()
+
+
+def test_the_baseline_alone_is_compared_with_nothing(tmp_path, run_workflow, paper):
+    """No process is started for it."""
+    settings = WorkflowSettings(epochs=1, num_runs=1, filepath=str(tmp_path / "s.json"), optimize=False)
+    assert "comparison" not in run_workflow(settings).submission
+    assert paper.subjects == []
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"seed": -1}, {"seed": 2**32}, {"epochs": 0}, {"num_runs": 0}, {"hidden_size": 1}, {"epochs": 1.5}]
+    "wrong",
+    [
+        {"seed": -1},
+        {"seed": 2**32},
+        {"epochs": 0},
+        {"num_runs": 0},
+        {"hidden_size": 1},
+        {"epochs": 1.5},
+        {"preset": "long"},
+    ],
 )
 def test_settings_out_of_range_are_refused_before_the_work(wrong):
     """The setting is named."""
@@ -151,9 +273,13 @@ def test_the_example_benchmark_writes_its_file(in_folder):
     assert (problems(submission), "optimized" in submission) == ([], False)
 
 
-def test_the_optimization_example_optimizes_what_it_says(in_folder):
-    """Half of the hidden units are gone, and the improvements are those measured."""
+def test_the_optimization_example_optimizes_what_it_says(in_folder, monkeypatch):
+    """Half of the hidden units are gone, and the improvements are those measured, in real processes too."""
+    monkeypatch.setitem(PRESETS, "quick", Design(sessions=2, rounds=6, epoch_ns=50_000))
+    monkeypatch.setattr("tinytorch.benchmarking.campaign.NULL", Design(sessions=2, rounds=4, epoch_ns=50_000))
     submission = run_optimization_workflow_example()
     assert load_submission(in_folder / "optimization_submission.json") == submission
     assert problems(submission) == []
     assert submission["improvements"]["compression_ratio"] == 38440 / 19240
+    assert submission["comparison"]["certificate"]["worker_kind"] == "process"
+    assert list(map(len, submission["comparison"]["log_ratios"])) == [6, 6]

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tinytorch.benchmarking import PRESETS, Design
 from tinytorch.capstone import workflow
+from tinytorch.capstone.verdicts import derived_comparison
 from tinytorch.capstone.workflow import Progress, WorkflowResult
 from tinytorch.cli import app
 from tinytorch.errors import TinyTorchError
@@ -38,6 +40,15 @@ OPTIMIZED = {
     },
     "improvements": {"speedup": 2.0, "compression_ratio": 2.0, "accuracy_delta": 0.0},
 }
+LOG_RATIOS = {"faster": 0.5, "slower": -0.5, "equivalent": 0.0}
+
+
+def comparison(outcome, certificate=None):
+    """Give the section of a comparison with this outcome."""
+    raw = {"margin": 0.02, "log_ratios": [[LOG_RATIOS[outcome]] * 10] * 4, "certificate": certificate}
+    return {"comparison": raw | derived_comparison(raw)}
+
+
 WORSE = {"improvements": {"speedup": 0.9, "compression_ratio": 0.5, "accuracy_delta": 0.0}}
 
 
@@ -193,7 +204,7 @@ def test_run_as_json_is_one_document(finish_with, capsys):
     """The submission, the file and the notes, and nothing else on stdout."""
     finish_with(SUBMISSION)
     assert app.run(["run", "--json", "--output", "s.json"]) == app.OK
-    expected = {"filepath": "s.json", "notes": ["a note"], "submission": SUBMISSION}
+    expected = {"filepath": "s.json", "notes": ["a note"], "verdict": None, "submission": SUBMISSION}
     assert json.loads(capsys.readouterr().out) == expected
 
 
@@ -201,7 +212,42 @@ def test_an_optimized_model_that_is_slower_and_larger_exits_1(finish_with, capsy
     """A regression is not a success."""
     finish_with(SUBMISSION | OPTIMIZED | WORSE)
     assert app.run(["run"]) == app.INVALID
-    assert "slower and larger" in capsys.readouterr().out
+    assert "slower than the baseline, and not smaller" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("outcome", "improvements", "code"),
+    [
+        ("faster", WORSE, app.OK),
+        ("equivalent", WORSE, app.OK),
+        ("slower", WORSE, app.INVALID),
+        ("slower", OPTIMIZED, app.OK),
+        ("slower", {"improvements": {"speedup": 2.0, "compression_ratio": 1.0, "accuracy_delta": 0.0}}, app.INVALID),
+    ],
+)
+def test_the_paired_verdict_decides_the_exit_code(finish_with, capsys, outcome, improvements, code):
+    """Not the ratio of two noisy means; and a slower model that is smaller can be a fair trade."""
+    finish_with(SUBMISSION | OPTIMIZED | improvements | comparison(outcome))
+    assert app.run(["run"]) == code
+
+
+def test_run_says_the_verdict_in_one_sentence_and_its_price(finish_with, capsys):
+    """With the interval, what it rests on, and what the instrument is worth."""
+    finish_with(SUBMISSION | OPTIMIZED | comparison("faster", {"half_width": 0.0085}))
+    assert app.run(["run"]) == app.OK
+    said = " ".join(capsys.readouterr().out.split())
+    assert "FASTER: The optimized model is faster: 1.649 times as fast, 95 % interval 1.649 to 1.649." in said
+    assert "40 rounds in 4 pairs of fresh processes;" in said
+    assert "two copies of the baseline came out within 0.85 % of each other." in said
+
+
+def test_run_as_json_carries_the_verdict(finish_with, capsys):
+    """In words beside the submission; its numbers are in it."""
+    finish_with(SUBMISSION | OPTIMIZED | comparison("equivalent"))
+    assert app.run(["run", "--json"]) == app.OK
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"].startswith("The two are equivalent within 2.0%")
+    assert document["submission"]["comparison"]["outcome"] == "equivalent"
 
 
 def test_an_expected_error_is_one_message_without_a_traceback(finish_with, capsys):
@@ -244,9 +290,12 @@ def test_python_m_tinytorch_is_the_same_command(submission_file):
     assert (done.returncode, done.stdout) == (0, f"OK  {submission_file}\n")
 
 
-def test_a_real_run_writes_a_file_that_validates(tmp_path, capsys):
-    """The whole loop, shortened: train, optimize, measure, write, check."""
+def test_a_real_run_writes_a_file_that_validates(tmp_path, capsys, monkeypatch):
+    """The whole loop, shortened: train, optimize, measure, compare, write, check."""
+    monkeypatch.setitem(PRESETS, "quick", Design(sessions=2, rounds=6, epoch_ns=50_000))
+    monkeypatch.setattr("tinytorch.benchmarking.campaign.NULL", Design(sessions=2, rounds=4, epoch_ns=50_000))
     output = tmp_path / "submission.json"
-    assert app.run(["run", "--epochs", "2", "--runs", "20", "--json", "--output", str(output)]) in {app.OK, app.INVALID}
+    short = ["--epochs", "2", "--runs", "20", "--preset", "quick"]
+    assert app.run(["run", *short, "--json", "--output", str(output)]) in {app.OK, app.INVALID}
     assert json.loads(capsys.readouterr().out)["submission"] == json.loads(Path(output).read_text())
     assert app.run(["validate", str(output)]) == app.OK

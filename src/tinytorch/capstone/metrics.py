@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinytorch.benchmarking.statistics import Samples, mean, percentile, sample_std, throughput, wilson
+from tinytorch.benchmarking.statistics import (
+    Estimate,
+    Samples,
+    mean,
+    percentile,
+    sample_std,
+    t_interval,
+    throughput_interval,
+    wilson,
+)
 
 __all__ = [
     "BYTES_PER_MB",
@@ -96,6 +105,7 @@ def _latency(nanoseconds: Sequence[int]) -> dict[str, float | None]:
     average = mean(times)
     found: dict[str, float | None] = {
         "latency_ms_mean": average,
+        **_ends("latency_ms_mean", t_interval(times)),
         "latency_ms_std": sample_std(times),
         "throughput_samples_per_sec": 1000 / average,  # one by one; the measured batch throughput has its own name
         "latency_ms_min": min(times),
@@ -110,8 +120,12 @@ def _latency(nanoseconds: Sequence[int]) -> dict[str, float | None]:
 def _percentile(times: Sequence[float], percent: int) -> dict[str, float | None]:
     name, estimate = f"latency_ms_p{percent}", percentile(times, percent)
     if estimate.value is not None:
-        return {name: estimate.value}
-    return {name: None, f"{name}_at_least": estimate.low}
+        return {name: estimate.value, **_ends(name, estimate)}
+    return {name: None, f"{name}_low": None, f"{name}_high": None, f"{name}_at_least": estimate.low}
+
+
+def _ends(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return {f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 def _accuracy(correct: int, total: int) -> dict[str, float | None]:
@@ -122,7 +136,8 @@ def _accuracy(correct: int, total: int) -> dict[str, float | None]:
 
 
 def _batches(nanoseconds: Sequence[int], size: int) -> dict[str, float | None]:
-    return {"batch_throughput_samples_per_sec": throughput(size, Samples(tuple(nanoseconds)))}
+    name, estimate = "batch_throughput_samples_per_sec", throughput_interval(size, Samples(tuple(nanoseconds)))
+    return {name: estimate.value, **_ends(name, estimate)}
 
 
 def _size(stored: int) -> dict[str, float | None]:

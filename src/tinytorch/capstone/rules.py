@@ -15,6 +15,7 @@ from typing import Any
 
 from tinytorch.capstone.documents import Problem, Steps
 from tinytorch.capstone.metrics import IMPROVEMENTS, ORDERED, Improvement, derived, improvements
+from tinytorch.capstone.verdicts import derived_certificate, derived_comparison
 
 __all__ = ["RULES", "Rule"]
 
@@ -25,6 +26,11 @@ EXACT = 1e-6  # relative: far more than the last bits in which two machines may 
 ROUNDED = 0.01  # relative: the most that the rounding of numbers written by hand may explain
 ROUNDED_DELTA = 0.0005  # absolute: the same for a difference of ratios, half a tenth of a point
 LAST_BITS = 1e-9
+SOURCE: dict[Steps, str] = {
+    ("comparison",): "log_ratios and margin",
+    ("comparison", "certificate"): "low and high",
+}
+AGAIN = "Let `tinytorch run` compute it."
 
 
 def check_timestamp(submission: Object) -> Iterator[Problem]:
@@ -87,6 +93,22 @@ def check_improvements(submission: Object) -> Iterator[Problem]:
                 yield _contradiction(("improvements", name), claimed[name], expected[name])
 
 
+def check_comparison(submission: Object) -> Iterator[Problem]:
+    """Judge the comparison of the two models again from its raw log ratios, and compare."""
+    claimed = submission.get("comparison", {})
+    null = claimed.get("certificate") or {}
+    parts: tuple[tuple[Steps, Object, Object], ...] = (
+        (("comparison",), claimed, derived_comparison(claimed)),
+        (("comparison", "certificate"), null, derived_certificate(null)),
+    )
+    for steps, given, expected in parts:
+        for name, value in expected.items():
+            if name in given and not _is_same(given[name], value):
+                yield Problem(
+                    (*steps, name), f"{_written(value)}, which follows from {SOURCE[steps]}", given[name], AGAIN
+                )
+
+
 RULES: tuple[Rule, ...] = (
     check_timestamp,
     check_counts,
@@ -94,6 +116,7 @@ RULES: tuple[Rule, ...] = (
     check_throughput,
     check_order,
     check_improvements,
+    check_comparison,
 )
 
 
@@ -111,6 +134,14 @@ def _claim_slack(improvement: Improvement, claimed: float, baseline: Object, opt
         return min(half, ROUNDED_DELTA) + LAST_BITS
     relative = half / claimed + _slack(baseline, source) + _slack(optimized, source)
     return claimed * min(relative, EXACT if measured else ROUNDED)
+
+
+def _is_same(given: Any, expected: Any) -> bool:
+    return given == expected if isinstance(expected, str) else _follows(given, expected, EXACT)
+
+
+def _written(expected: Any) -> str:
+    return "null" if expected is None else repr(expected)
 
 
 def _follows(given: float | None, expected: float | None, slack: float) -> bool:
@@ -147,5 +178,5 @@ def _half_unit(number: float) -> float:
 
 
 def _contradiction(steps: Steps, given: object, expected: float | None) -> Problem:
-    rule = f"{'null' if expected is None else repr(expected)}, which follows from the other metrics"
+    rule = f"{_written(expected)}, which follows from the other metrics"
     return Problem(steps, rule, given, "Let the report compute it.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tinytorch.benchmarking.sessions import Progress
+from tinytorch.benchmarking.design import PRESETS, Design
+from tinytorch.benchmarking.sessions import Hooks, Progress
 from tinytorch.capstone.report import BenchmarkReport, benchmark_together
+from tinytorch.capstone.side_by_side import compared, section
 from tinytorch.capstone.submission import generate_submission, save_submission
 from tinytorch.core.activations import ReLU
 from tinytorch.core.dataloader import DataLoader, TensorDataset
@@ -17,7 +19,7 @@ from tinytorch.core.optimizers import Adam
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.training import CosineSchedule, Trainer, manual_seed
 from tinytorch.datasets import Digits, load_digits
-from tinytorch.errors import RangeError, explain
+from tinytorch.errors import RangeError, TinyTorchError, explain
 
 __all__ = [
     "Progress",
@@ -43,7 +45,7 @@ ALONE = (
     "The model was timed in one process, one sample at a time: another run on a shared machine may find a latency a "
     "quarter higher or lower."
 )
-
+NO_VERDICT = "The speed-up is the ratio of two means of one process, without an interval."
 
 OnProgress = Callable[[Progress], None]
 Show = Callable[[int, int, str], None]
@@ -61,6 +63,8 @@ class WorkflowSettings:
         student_name: Whose work it is.
         hidden_size: Hidden units of the baseline, at least 2.
         optimize: Whether there is to be an optimized model.
+        preset: How much is measured where the two are compared in fresh processes: `quick`, `standard` or `rigorous`,
+            or a design of your own.
 
     Raises:
         RangeError: If a number is out of range.
@@ -73,6 +77,7 @@ class WorkflowSettings:
     student_name: str | None = None
     hidden_size: int = 128
     optimize: bool = True
+    preset: str | Design = "standard"
 
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("epochs", 1), ("num_runs", 1), ("hidden_size", 2)):
@@ -81,6 +86,8 @@ class WorkflowSettings:
                 raise RangeError(explain(name, f"a whole number of at least {least}", value))
         if self.seed >= 2**32:
             raise RangeError(explain("seed", "below 2**32, as NumPy's global state takes no more", self.seed))
+        if not isinstance(self.preset, Design) and self.preset not in PRESETS:
+            raise RangeError(explain("preset", f"one of {', '.join(PRESETS)}, or a Design", self.preset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +114,27 @@ class _Optimized:
     note: str
 
 
-def run_workflow(settings: WorkflowSettings | None = None, on_progress: OnProgress | None = None) -> WorkflowResult:
-    """Train a classifier of digits, make a smaller one of it, measure both in turns, and write the submission.
+@dataclass(frozen=True, slots=True)
+class _SideBySide:
+    """What the comparison in fresh processes adds to a submission, or why it adds nothing."""
 
-    Without a working `tinytorch.perf` the baseline stands alone, and a note says what was missing and why.
+    section: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def run_workflow(
+    settings: WorkflowSettings | None = None, on_progress: OnProgress | None = None, hooks: Hooks | None = None
+) -> WorkflowResult:
+    """Train a classifier of digits, make a smaller one of it, measure both, and write the submission.
+
+    Both are measured in turns in this process, which gives the metrics of each, and then compared in fresh processes,
+    which gives the verdict. Without a working `tinytorch.perf` the baseline stands alone; where no process can be
+    started there is no verdict. A note says what was missing and why.
+
+    Args:
+        settings: What to do.
+        on_progress: Told how far it has come.
+        hooks: What the comparison is given from outside; a test gives its own.
 
     Raises:
         DataError: If the file cannot be written.
@@ -121,11 +145,12 @@ def run_workflow(settings: WorkflowSettings | None = None, on_progress: OnProgre
     baseline = _classifier(settings.hidden_size)
     _train(baseline, data, settings, settings.epochs, _stage("training the baseline", tell))
     optimized = _optimized(baseline, data, settings, tell) if settings.optimize else _Optimized(None, (), "")
-    report, *others = _benchmarked(baseline, optimized.model, data, settings.num_runs, tell)
-    notes = tuple(note for note in (TOGETHER if optimized.model else ALONE, optimized.note) if note)
-    optimized_report = others[0] if others else None
-    submission = generate_submission(report, optimized_report, settings.student_name, list(optimized.techniques))
-    submission |= {"dataset": _described(data, settings.seed), "notes": list(notes)}
+    models = [model for model in (baseline, optimized.model) if model is not None]
+    reports = _benchmarked(models, data, settings.num_runs, tell)
+    beside = _side_by_side(models, reports, data, settings, replace(hooks or Hooks(), on_progress=tell))
+    notes = tuple(note for note in (ALONE if len(models) == 1 else TOGETHER, optimized.note, *beside.notes) if note)
+    submission = generate_submission(*_pair(reports), settings.student_name, list(optimized.techniques))
+    submission |= beside.section | {"dataset": _described(data, settings.seed), "notes": list(notes)}
     return WorkflowResult(submission, save_submission(submission, settings.filepath), notes)
 
 
@@ -147,7 +172,9 @@ def run_optimization_workflow_example() -> dict[str, Any]:
     Returns:
         The submission, with what the optimization really gained; without `tinytorch.perf`, the baseline alone.
     """
-    return run_workflow(WorkflowSettings(epochs=20, num_runs=400, filepath="optimization_submission.json")).submission
+    return run_workflow(
+        WorkflowSettings(epochs=20, num_runs=400, filepath="optimization_submission.json", preset="quick")
+    ).submission
 
 
 def _classifier(hidden: int) -> Sequential:
@@ -187,16 +214,35 @@ def _optimized(baseline: Sequential, data: Digits, settings: WorkflowSettings, t
     return _Optimized(model, (PRUNE_UNITS,), note)
 
 
-def _benchmarked(
-    baseline: Sequential, optimized: Sequential | None, data: Digits, num_runs: int, tell: OnProgress
-) -> list[BenchmarkReport]:
-    models = [model for model in (baseline, optimized) if model is not None]
+def _benchmarked(models: Sequence[Sequential], data: Digits, num_runs: int, tell: OnProgress) -> list[BenchmarkReport]:
     reports = [BenchmarkReport(f"digits-mlp-{model[0].out_features}") for model in models]
     show = _stage("benchmarking", tell)
     show(0, 1, "")
     benchmark_together(reports, models, data.test_images, data.test_labels, num_runs)
     show(1, 1, "")
     return reports
+
+
+def _side_by_side(
+    models: Sequence[Sequential],
+    reports: Sequence[BenchmarkReport],
+    data: Digits,
+    settings: WorkflowSettings,
+    hooks: Hooks,
+) -> _SideBySide:
+    if len(models) == 1:
+        return _SideBySide({}, ())
+    names = [report.model_name for report in reports]
+    try:
+        found = compared(models, names, data.test_images[:1], settings.preset, hooks)
+    except (TinyTorchError, OSError) as error:  # the metrics of both models are there, and worth keeping
+        reason = str(error).partition("\n")[0].rstrip(".")
+        return _SideBySide({}, (f"The two models could not be compared in fresh processes: {reason}. {NO_VERDICT}",))
+    return _SideBySide({"comparison": section(found)}, (*found.notes, *found.warnings()))
+
+
+def _pair(reports: Sequence[BenchmarkReport]) -> tuple[BenchmarkReport, BenchmarkReport | None]:
+    return reports[0], reports[1] if len(reports) > 1 else None
 
 
 def _described(data: Digits, seed: int) -> dict[str, Any]:

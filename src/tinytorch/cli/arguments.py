@@ -32,6 +32,8 @@ def _add_run(add: Add) -> ArgumentParser:
     where = "where to write (default: submission.json)"
     command.add_argument("--output", type=_file, default="submission.json", metavar="FILE", help=where)
     command.add_argument("--student-name", metavar="NAME", help="a name to put into the submission (default: none)")
+    preset = "how much is measured where both models are compared in fresh processes (default: standard)"
+    command.add_argument("--preset", choices=PRESETS, default="standard", help=preset)
     return command
 
 

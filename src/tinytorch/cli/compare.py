@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["execute", "print_certificate"]
 
 INTERRUPTED = 130
-STYLES = {"faster": "bold green", "slower": "bold red", "equivalent": "bold cyan", "undecided": "bold yellow"}
 
 
 def execute(options: Namespace) -> int:
@@ -98,7 +97,9 @@ def _print(found: Comparison, gates: dict[int, Gate], path: str | None) -> None:
     for number in range(1, len(found.subjects)):
         if found.log_ratios(number):
             verdict = found.verdict_of(number)
-            console.print(Text.assemble((f"{verdict.outcome}: ".upper(), STYLES[verdict.outcome]), verdict.sentence()))
+            console.print(
+                Text.assemble((f"{verdict.outcome}: ".upper(), output.VERDICTS[verdict.outcome]), verdict.sentence())
+            )
     for number, gate in gates.items():
         console.print(
             Text(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["bytes_", "console", "count", "duration", "make_streams_encodable", "percent", "print_json", "rate", "ratio"]
 
 MISSING = "–"
+VERDICTS = {"faster": "bold green", "slower": "bold red", "equivalent": "bold cyan", "undecided": "bold yellow"}
 PLAIN = {"µ": "u", "×": "x", "–": "-", "…": ".", "→": ">", "’": "'", "≤": "<", "≥": ">"}
 
 

@@ -20,7 +20,7 @@ def execute(options: Namespace) -> int:
     """Run the workflow and print what came out; return 1 if the optimized model is the worse one."""
     result = _run(options)
     if options.json:
-        output.print_json({"filepath": result.filepath, "notes": list(result.notes), "submission": result.submission})
+        output.print_json(_document(result))
     else:
         _print(result)
     return int(_regressed(result.submission))
@@ -35,15 +35,53 @@ def _run(options: Namespace) -> WorkflowResult:
         num_runs=options.runs,
         filepath=options.output,
         student_name=options.student_name,
+        preset=options.preset,
     )
     with shown() as on_progress:
         return run_workflow(settings, on_progress)
 
 
+def _document(result: WorkflowResult) -> dict[str, Any]:
+    verdict = _sentence(result.submission) or None
+    return {
+        "filepath": result.filepath,
+        "notes": list(result.notes),
+        "verdict": verdict,
+        "submission": result.submission,
+    }
+
+
 def _regressed(submission: Mapping[str, Any]) -> bool:
-    """Say whether the optimized model is both slower and larger: one of the two can be a fair trade."""
+    """Say whether the optimized model is slower and not smaller: one of the two can be a fair trade.
+
+    Slower is what the comparison in fresh processes found. Without one, the ratio of two means has to do; it is hardly
+    ever exactly 1, so that only a model that is larger too is worse then.
+    """
     change = submission.get("improvements")
-    return change is not None and change["speedup"] < 1 and change["compression_ratio"] < 1
+    if change is None:
+        return False
+    if "comparison" in submission:
+        return submission["comparison"]["outcome"] == "slower" and change["compression_ratio"] <= 1
+    return change["speedup"] < 1 and change["compression_ratio"] < 1
+
+
+def _sentence(submission: Mapping[str, Any]) -> str:
+    """Say in one sentence what the comparison found; nothing where there was none."""
+    if "comparison" not in submission:
+        return ""
+    from tinytorch.capstone.verdicts import verdict_of
+
+    return verdict_of(submission["comparison"]).sentence().replace("The candidate", "The optimized model")
+
+
+def _price(comparison: Mapping[str, Any]) -> str:
+    """Say what the verdict rests on, and what it could have found."""
+    told = [f"{comparison['rounds']} rounds in {comparison['sessions']} pairs of fresh processes"]
+    if (effect := comparison.get("minimum_detectable_effect")) is not None:
+        told.append(f"a change of {100 * effect:.2g} % would be seen in four of five such comparisons")
+    if certificate := comparison.get("certificate"):
+        told.append(f"two copies of the baseline came out within {100 * certificate['half_width']:.2g} % of each other")
+    return "; ".join(told) + "."
 
 
 def _print(result: WorkflowResult) -> None:
@@ -51,9 +89,14 @@ def _print(result: WorkflowResult) -> None:
 
     console = output.console()
     console.print(table(result.submission))
+    if sentence := _sentence(result.submission):
+        comparison = result.submission["comparison"]
+        outcome = comparison["outcome"]
+        console.print(Text.assemble((f"{outcome}: ".upper(), output.VERDICTS[outcome]), sentence))
+        console.print(Text(_price(comparison), style="dim"))
     for note in result.notes:
         console.print(Text(f"Note: {note}", style="dim"))
     if _regressed(result.submission):
-        console.print(Text("The optimized model is slower and larger than the baseline.", style="bold red"))
+        console.print(Text("The optimized model is slower than the baseline, and not smaller.", style="bold red"))
     console.print(Text.assemble("Written to ", (result.filepath, "bold"), "."), soft_wrap=True)
     console.print(Text(f"Check it with: tinytorch validate {result.filepath}", style="dim"), soft_wrap=True)

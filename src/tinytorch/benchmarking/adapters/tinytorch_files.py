@@ -217,8 +217,9 @@ def _require_the_same_again(
 
 
 def _described(layer: Any, depth: int = 0) -> dict[str, Any]:
-    name = type(layer).__name__
-    if name not in LAYERS or type(layer) is not LAYERS[name].of(name) or depth > DEEPEST:
+    kind: type = type(layer)
+    name = kind.__name__
+    if name not in LAYERS or kind is not LAYERS[name].of(name) or depth > DEEPEST:
         raise DTypeError(explain("a layer of a saved model", f"one of {', '.join(LAYERS)}", name))
     if name == "Sequential":
         return {"layer": name, "layers": [_described(inner, depth + 1) for inner in layer]}

@@ -53,7 +53,8 @@ def workload_of(made: Any, enter: Callable[[Any], object]) -> Workload:
     if callable(getattr(made, "call", None)):
         if getattr(made, "quiet", False):
             _quieten(made.model, enter)
-        return Workload(made.call, *(getattr(made, name, None) for name in ("model", "inputs", "labels", "predict")))
+        others: Any = [getattr(made, name, None) for name in ("model", "inputs", "labels", "predict")]
+        return Workload(made.call, *others)
     if isinstance(made, tuple) and len(made) in (2, 3):
         return _of_model(*made, enter=enter)
     if callable(made):
