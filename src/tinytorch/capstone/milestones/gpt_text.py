@@ -23,14 +23,15 @@ PLAN, SMOKE_PLAN = Plan(steps=5000, learning_rate=0.003), Plan(steps=2, learning
 ORDERS, SMOKE_ORDERS = range(2, 9), range(2, 4)
 SMOKE_TRAIN, SMOKE_VALIDATION = 20_000, 500  # characters of one play
 UNIT = "nats a character"
+COUNTING = 1.452  # the best n-gram model has 1.4521
 PROMPT, SAMPLE, SMOKE_SAMPLE = "HAMLET", 500, 5
 
 
 def _run(run: Run) -> Outcome:
     """Train on the beginnings of six plays, and predict their ends.
 
-    Beside it stands what counting can do: the best of seven n-gram models, chosen by the very text it is then tested
-    on, which favours it.
+    The goal is what counting can do: the loss of the best of seven n-gram models, chosen by the very text it is then
+    tested on, which favours it.
     """
     plays = load_tragedies()
     train, validation = _parts(plays, smoke=run.smoke)
@@ -99,8 +100,8 @@ def _described(plays: Tragedies, plan: Plan) -> dict[str, Any]:
 GPT_TEXT = Milestone(
     name="gpt-text",
     year=2018,
-    title="a transformer learns the letters of Shakespeare's tragedies, beside a model that counts",
+    title="a transformer predicts the letters of Shakespeare's tragedies, better than counting can",
     source="A. Radford et al. (2018), Improving Language Understanding by Generative Pre-Training",
-    goal=Goal("less", 1.6, UNIT),
+    goal=Goal("less", COUNTING, UNIT),
     run=_run,
 )
