@@ -71,6 +71,7 @@ INDEPENDENT = {
 }
 TIED = {"ties": ties, "ties, sessions differ": with_sessions(ties)}
 DEPENDENT = {
+    "AR(1) 0.2": first_order(0.2),
     "AR(1) 0.3": first_order(0.3),
     "AR(1) 0.6": first_order(0.6),
     "AR(1) 0.3, sessions differ": with_sessions(first_order(0.3)),

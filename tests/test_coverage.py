@@ -22,8 +22,8 @@ def rows():
 
 
 def test_every_promise_is_kept_on_a_few_draws(rows):
-    """Within two standard errors; the draws are the same every time."""
-    assert [row for row in rows if not row["met"]] == []
+    """Within two standard errors, which two of a hundred figures may miss by chance; the draws stay the same."""
+    assert len([row for row in rows if not row["met"]]) <= 2
 
 
 def test_every_trial_gives_figures(rows):
@@ -50,7 +50,7 @@ def test_naive_ways_fail_where_ours_holds(rows):
 
 
 def test_an_interval_half_as_wide_is_found_out(monkeypatch):
-    """A deliberate fault in the rule: the trial misses its figure."""
+    """A deliberate fault in the rule: the trial misses more figures than chance would."""
     honest = coverage.paired_ratio
 
     def narrow(run):
@@ -59,7 +59,7 @@ def test_an_interval_half_as_wide_is_found_out(monkeypatch):
 
     monkeypatch.setattr(coverage, "paired_ratio", narrow)
     found = coverage.try_ratios(np.random.default_rng(1), 100)
-    assert any(not row.met for row in found if row.rule == "paired ratio")
+    assert sum(not row.met for row in found if row.rule == "paired ratio") >= 5
 
 
 @pytest.mark.parametrize("name", [*draws.INDEPENDENT, *draws.TIED, *draws.DEPENDENT])

@@ -125,19 +125,28 @@ def test_what_does_not_vary_does_not_depend():
 
 
 def test_a_block_is_as_long_as_the_dependence_asks():
-    """(1 + r) / (1 - r), rounded up, once r passes 2 / √R."""
+    """(1 + r) / (1 - r), rounded up, once r passes 2 / √n."""
     for sessions in (TRENDING, [TRENDING[1]], [[*range(30)]]):
         r = autocorrelation(sessions)
-        assert r > 2 / math.sqrt(len(sessions[0]))
+        assert r > 2 / math.sqrt(sum(map(len, sessions)))
         assert block_size(sessions) == min(math.ceil((1 + r) / (1 - r)), len(sessions[0])) > 1
 
 
-def test_the_shortest_session_decides():
-    """A dependence of 0.6 is none in four rounds, and a block is never longer than a session."""
+def test_a_block_is_never_longer_than_the_shortest_session():
+    """Every session keeps one."""
     long = [*range(100)]
     assert block_size([long]) == math.ceil((1 + autocorrelation([long])) / (1 - autocorrelation([long])))
     assert block_size([long, [5.0] * 9]) == 9
-    assert block_size([long, [5.0] * 4]) == 1
+    assert block_size([[5.0] * 4, long]) == 4
+
+
+def test_all_rounds_tell_of_the_dependence():
+    """A correlation of a quarter is none in twelve rounds, and one in ten such sessions."""
+    session = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+    r = autocorrelation([session])
+    assert 2 / math.sqrt(120) < r < 2 / math.sqrt(12)
+    assert block_size([session]) == 1
+    assert block_size([session] * 10) == math.ceil((1 + r) / (1 - r))
 
 
 def test_a_dependence_just_at_the_limit_is_none():
@@ -209,9 +218,10 @@ def test_nothing_is_shown_by_one_session_or_none_at_all(sessions):
 
 def test_rounds_without_a_difference_count_against_it():
     """Half zeros are no evidence, though all others point one way."""
-    assert paired_p_value([[0.0, 0.0, 0.1, 0.1, 0.1] * 4, [0.0, 0.1, 0.1, 0.1] * 5]) == pytest.approx(
-        2 * stats.binom.cdf(13, 40, 0.5)
-    )
+    sessions = [[0.0, 0.0, 0.1, 0.1, 0.1] * 4, [0.0, 0.1, 0.1, 0.1] * 5]
+    for sign in (1, -1):
+        turned = [[sign * value for value in session] for session in sessions]
+        assert paired_p_value(turned) == pytest.approx(2 * stats.binom.cdf(13, 40, 0.5))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -49,6 +49,7 @@ def test_equal_medians_are_one_speed():
     """Nothing varies, and nothing is divided by."""
     found = find_regimes([2.0] * 20)
     assert (found.shape, found.modes, found.separation) == (Shape.ONE, (Mode(2.0, 1.0),), 0.0)
+    assert {find_regimes([time] * n).separation for time in (5.3, 8.3, 1e-6, 1e6) for n in (16, 19, 100)} == {0.0}
 
 
 def test_two_values_without_spread_are_two_speeds():
@@ -96,7 +97,7 @@ def test_too_few_medians_are_unclear():
 
 
 def test_the_split_is_the_best_of_all(rng):
-    """Every allowed place tried by itself: least squares within, and the distance in their standard deviation."""
+    """Every fair place tried by itself: least squares within, and the distance in their standard deviation."""
     for count in (16, 31, 45):
         logs = np.sort(rng.standard_normal(count))
         fewest = max(math.ceil(count / 10), 3)
@@ -104,9 +105,19 @@ def test_the_split_is_the_best_of_all(rng):
         for size in range(fewest, count - fewest + 1):
             low, high = logs[:size], logs[size:]
             within = ((low - low.mean()) ** 2).sum() + ((high - high.mean()) ** 2).sum()
-            splits[size] = within, (high.mean() - low.mean()) / math.sqrt(within / (count - 2))
+            if low[-1] <= (low.mean() + high.mean()) / 2 <= high[0]:
+                splits[size] = within, (high.mean() - low.mean()) / math.sqrt(within / (count - 2))
         best = min(splits, key=lambda size: splits[size][0])
         assert _best_split(logs) == (best, pytest.approx(splits[best][1]))
+
+
+def test_a_tenth_is_rounded_up():
+    """Four of 41 are less than a tenth, though an ordinary one beside them would make five; five are more."""
+    fast = (1 + 0.001 * np.arange(36)).tolist()
+    assert find_regimes([*fast, 1.036, 2.0, 2.001, 2.002, 2.003]).shape is not Shape.TWO
+    assert find_regimes([*fast, 2.0, 2.001, 2.002, 2.003, 2.004]).shape is Shape.TWO
+    assert find_regimes([*fast, 1.036, 0.5, 0.501, 0.502, 0.503]).shape is not Shape.TWO
+    assert find_regimes([*fast, 0.5, 0.501, 0.502, 0.503, 0.504]).shape is Shape.TWO
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])

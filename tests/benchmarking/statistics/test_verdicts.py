@@ -17,6 +17,7 @@ from tinytorch.benchmarking.statistics import (
     paired_ratio,
     sequential_ratio,
 )
+from tinytorch.benchmarking.statistics.verdicts import _reach
 from tinytorch.errors import RangeError
 
 RNG = np.random.default_rng(11)
@@ -137,6 +138,13 @@ def test_the_sessions_that_would_decide_are_counted(value, spread):
     found = judge_ratios(made, made)
     assert found.outcome is Outcome.UNDECIDED
     assert found.sessions_to_decide == sessions_needed(abs(math.log(value)), spread, 0.02, 6)
+
+
+@pytest.mark.parametrize("sessions", [3, 4, 7, 30])
+def test_the_reach_is_the_sum_of_two_quantiles(sessions):
+    """Both of Student's t with one degree of freedom fewer than sessions."""
+    quantiles = stats.t.ppf([0.975, 0.8], sessions - 1)
+    assert _reach(0.95, sessions) == pytest.approx(quantiles.sum() / math.sqrt(sessions))
 
 
 def test_what_is_decided_needs_no_more_sessions():

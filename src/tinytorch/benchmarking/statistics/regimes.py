@@ -61,10 +61,10 @@ class Regimes:
 def find_regimes(medians: Sequence[float]) -> Regimes:
     """Tell one speed from two, given the median times of equal stretches of a run, such as half seconds.
 
-    The logarithms, in order, are split at every place that leaves a tenth, and three, on either side; the best split
-    has the least sum of squares within. Two groups are two speeds where their means lie 5 of their common standard
-    deviations apart: halves of a normal distribution lie 2.65 apart, those of a flat one 3.46. Fewer than 16 medians
-    can look like anything.
+    The logarithms, in order, are split at every place that leaves a tenth, and three, on either side, each value nearer
+    to its own group's mean; the best split has the least sum of squares within. Two groups are two speeds where their
+    means lie 5 of their common standard deviations apart: halves of a normal distribution lie 2.65 apart, those of a
+    flat one 3.46. Fewer than 16 medians can look like anything.
 
     Raises:
         RangeError: If there are no medians, or one is not a finite number above 0.
@@ -90,17 +90,23 @@ def find_regimes(medians: Sequence[float]) -> Regimes:
 
 
 def _best_split(logs: np.ndarray) -> tuple[int, float]:
-    """Find the size of the first group of the tightest split, and how far apart the groups lie."""
-    n = len(logs)
+    """Find the size of the first group of the tightest split, and how far apart the groups lie; 0.0 where none is fair.
+
+    A split is fair where every value lies nearer to its own group's mean: otherwise a few outliers have taken ordinary
+    values along to make up a tenth.
+    """
+    n, centred = len(logs), logs - logs[0]  # exact zeros where nothing varies, which a rounded mean would not give
+    centred = centred - centred.mean()
     fewest = max(math.ceil(n * SMALLEST_SHARE), 3)
     sizes = np.arange(fewest, n - fewest + 1)
-    centred = logs - logs.mean()
     sums = np.cumsum(centred)[sizes - 1]
-    between = sums**2 * n / (sizes * (n - sizes))  # the part of the squares that a split explains
+    low, high = sums / sizes, -sums / (n - sizes)  # the means of both groups
+    middle = (low + high) / 2
+    fair = (centred[sizes - 1] <= middle) & (middle <= centred[sizes])
+    between = np.where(fair, sums**2 * n / (sizes * (n - sizes)), 0.0)  # the part of the squares that a split explains
     best = int(np.argmax(between))
-    within = max(float(centred @ centred - between[best]), 0.0) / max(n - 2, 1)
-    distance = math.sqrt(float(between[best]) * n / (sizes[best] * (n - sizes[best])))
-    return int(sizes[best]), _separation(distance, within)
+    within = max(float(centred @ centred - between[best]), 0.0) / (n - 2)
+    return int(sizes[best]), _separation(float(high[best] - low[best]) if fair[best] else 0.0, within)
 
 
 def _separation(distance: float, variance: float) -> float:
