@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinytorch import Tensor, manual_seed, no_grad
+from tinytorch import Linear, ReLU, Sequential, Tensor, manual_seed, no_grad
 from tinytorch.benchmarking.clock import CLOCK
-from tinytorch.capstone import SimpleMLP
 
 __all__ = ["busy", "calls", "model"]
 
@@ -21,7 +20,7 @@ Call = Callable[[], object]
 def calls(count: int = 50) -> Call:
     """Give a call that runs one small network `count` times: about 4 µs each, and the loop around it."""
     manual_seed(0)
-    network, x = SimpleMLP(64, 128, 10).eval(), Tensor([[0.5] * 64])
+    network, x = Sequential(Linear(64, 128), ReLU(), Linear(128, 10)).eval(), Tensor([[0.5] * 64])
     forward = no_grad()(network.forward)
 
     def call() -> object:
@@ -47,6 +46,6 @@ def busy(microseconds: int = 200) -> Call:
 def model(hidden: int = 128) -> Call:
     """Give one forward pass of a network of the same seed, as a fresh object."""
     manual_seed(0)
-    network, x = SimpleMLP(64, hidden, 10).eval(), Tensor([[0.5] * 64])
+    network, x = Sequential(Linear(64, hidden), ReLU(), Linear(hidden, 10)).eval(), Tensor([[0.5] * 64])
     forward = no_grad()(network.forward)
     return lambda: forward(x).data

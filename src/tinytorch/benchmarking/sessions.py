@@ -31,7 +31,7 @@ from tinytorch.benchmarking.workers import (
 __all__ = ["Hooks", "Progress", "Runner", "launched"]
 
 WARMUP_EPOCHS = 60
-WARMUP_NS = 150_000_000  # what a series of warm-up epochs may last
+WARMUP_NS = 60_000_000  # what a series of warm-up epochs may last
 WARMUPS = 4
 CALLS_LIMIT = 1 << 22
 MOST_FAILURES = 2  # sessions that a variant may fail in before it is given up
