@@ -12,10 +12,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,12 +50,12 @@ class Section:
 
 
 SECTIONS = {
-    "null": Section(CALLS, ((50, 50),), 140),
-    "null, quick": Section(CALLS, ((50, 50),), 140, "quick"),
-    "power": Section(CALLS, ((100, 101), (50, 51), (40, 42)), 40),
-    "known work": Section(CALLS, ((50, 53),), 40),
-    "known time": Section(BUSY, ((50, 51), (200, 204), (1000, 1020)), 12, "quick"),
-    **{f"noise, {kind}": Section(CALLS, ((50, 50), (50, 53)), 40, "quick", kind) for kind in KINDS if kind != "quiet"},
+    "null": Section(CALLS, ((50, 50),), 135),
+    "null, quick": Section(CALLS, ((50, 50),), 60, "quick"),
+    "power": Section(CALLS, ((100, 101), (50, 51), (40, 42)), 30),
+    "known work": Section(CALLS, ((50, 53),), 30),
+    "known time": Section(BUSY, ((50, 51), (200, 204), (1000, 1020)), 10, "quick"),
+    **{f"noise, {kind}": Section(CALLS, ((50, 50), (50, 53)), 30, "quick", kind) for kind in KINDS if kind != "quiet"},
 }
 
 
@@ -93,12 +95,12 @@ class Trial:
 def main() -> int:
     """Run the sections chosen and keep every trial; an interrupt keeps what there is."""
     options = arguments()
-    record = {"started": utc_now(), "environment": collect_environment(), "trials": []}
+    record = {"started": utc_now(), "core": options.core, "environment": collect_environment(), "trials": []}
     sections = {name: SECTIONS[name] for name in options.only or SECTIONS}
     try:
         for neighbour in dict.fromkeys(section.neighbour for section in sections.values()):
             chosen = {name: section for name, section in sections.items() if section.neighbour == neighbour}
-            with bursting(neighbour):
+            with bursting(neighbour), _on_core(options.core):
                 for trial in trials_of(chosen, options.scale):
                     record["trials"].append(asdict(trial))
                     _keep(record, options.output)
@@ -113,10 +115,23 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=list(SECTIONS), metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--scale", type=float, default=1.0, help="how many of the planned trials to make")
     parser.add_argument("--output", type=Path, help="where to keep the trials")
+    parser.add_argument("--core", type=int, help="hold all that is measured on this core, where others have work too")
     parser.add_argument("--smoke", action="store_true", help="one trial of each pair")
     options = parser.parse_args(given)
     options.scale = 0.0 if options.smoke else options.scale
     return options
+
+
+@contextmanager
+def _on_core(core: int | None) -> Iterator[None]:
+    """Hold this process and its children on one core; a neighbour that has a core of its own is not held."""
+    allowed = os.sched_getaffinity(0)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def trials_of(sections: dict[str, Section], scale: float) -> Iterator[Trial]:
