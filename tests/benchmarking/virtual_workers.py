@@ -67,20 +67,11 @@ class VirtualWorker:
         times = {"import_ns": 1, "build_ns": 2, "first_call_ns": 3, "second_call_ns": 4}
         return {**times, "outputs": [self.do_outputs()] * 2, "python": "3.11.0", "resident_bytes": 1000}
 
-    def do_epoch(self, calls, with_yardstick=False):
+    def do_epoch(self, calls):
         self.cost.count_epoch()
         self._lasting(self.cost.of_one_call)  # the untimed call after a switch
         wall = self._lasting(calls * self.cost.of_one_call)
-        answer = {"wall_ns": wall, "cpu_ns": wall, "switches": 0, "collections": 0}
-        return answer | ({"yardstick_ns": self._lasting(2000)} if with_yardstick else {})
-
-    def do_single(self, calls):
-        self._lasting(self.cost.of_one_call)
-        self.cost.count_epoch()
-        return {"durations_ns": [CLOCK_COST + self._lasting(self.cost.of_one_call) for _ in range(calls)]}
-
-    def do_clock(self):
-        return {"cost_ns": CLOCK_COST}
+        return {"wall_ns": wall, "cpu_ns": wall, "switches": 0, "collections": 0}
 
     def do_yardstick(self):
         return {"name": "constant work", "wall_ns": self._lasting(2000), "calls": 1}

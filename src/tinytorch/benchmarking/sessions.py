@@ -102,7 +102,6 @@ class _Seat:
     process: dict[str, Any]
     columns: dict[str, list[int | None]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
     turns: Turns = field(default_factory=Turns)
-    yardstick_ns: int = 0
     outputs: list[dict[str, Any]] = field(default_factory=list)
 
     def finished(self, departure: Departure | None) -> Turns:
@@ -177,7 +176,7 @@ class Runner:
             orders=tuple(order for order, _, _ in rounds),
             turns=tuple(turns),
             steal_seconds=tuple(steal for _, steal, _ in rounds),
-            yardstick_ns=tuple(yardstick for _, _, yardstick in rounds),
+            yardstick_ns=tuple(yardstick for _, _, yardstick in rounds if yardstick is not None),
             counters=self._hooks.counters().since(before).as_dict(),
             spent=_spent(moments, turns),
         )
@@ -247,8 +246,12 @@ class Runner:
 
     def _rounds(
         self, index: int, seats: dict[int, _Seat], calls: int, chance: random.Random
-    ) -> Iterator[tuple[tuple[int, ...], float | None, int]]:
-        """Give every variant its turn, round by round."""
+    ) -> Iterator[tuple[tuple[int, ...], float | None, int | None]]:
+        """Give every variant its turn, round by round.
+
+        The yardstick comes after every second round, where the order of the next two is drawn anew: whatever it leaves
+        in the caches, or takes from the clock rate, meets either variant equally often.
+        """
         for number, order in enumerate(orders(len(self.subjects), self.design.rounds, chance)):
             if len(seats) < min(2, len(self.subjects)) or 0 not in seats:
                 return  # there is nothing left to pair
@@ -256,7 +259,7 @@ class Runner:
             for variant in order:
                 if variant in seats:
                     self._guarded(index, seats, variant, lambda seat: self._turn(seat, calls))
-            yardstick = self._seated[0].yardstick_ns if 0 in seats else 0
+            yardstick = self._yardstick(index, seats) if number % 2 else None
             after = self._hooks.steal()
             steal = None if after is None or before is None else after - before
             done, planned = index * self.design.rounds + number + 1, self.design.sessions * self.design.rounds
@@ -264,12 +267,17 @@ class Runner:
             yield order, steal, yardstick
 
     def _turn(self, seat: _Seat, calls: int) -> None:
-        """Let one variant run an epoch; the baseline then runs the yardstick as well."""
-        is_baseline = seat.variant == 0
-        answer = self._ask(seat, "epoch", calls=calls, with_yardstick=is_baseline)
+        """Let one variant run an epoch."""
+        answer = self._ask(seat, "epoch", calls=calls)
         for name, values in seat.columns.items():
             values.append(answer[name])
-        seat.yardstick_ns = int(answer["yardstick_ns"]) if is_baseline else 0
+
+    def _yardstick(self, index: int, seats: dict[int, _Seat]) -> int | None:
+        """Let the baseline time what is always the same."""
+        found: list[int] = []
+        if 0 in seats:
+            self._guarded(index, seats, 0, lambda seat: found.append(int(self._ask(seat, "yardstick")["wall_ns"])))
+        return found[0] if found else None
 
     def _digest(self, seat: _Seat) -> None:
         """Hash another output, compare it with those of the first two calls, and see what the process has become."""

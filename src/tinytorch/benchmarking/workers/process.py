@@ -57,7 +57,7 @@ def target_of(subject: Subject) -> dict[str, Any] | None:
         "factory": subject.factory,
         "arguments": dict(subject.arguments),
         "first_paths": [*subject.paths, *(_own_path() if own else [])],
-        "last_paths": [] if own else [str(Path.cwd())],
+        "last_paths": [str(Path.cwd())],  # where the user is: a command's own search path does not have it
     }
 
 

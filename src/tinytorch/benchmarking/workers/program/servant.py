@@ -91,12 +91,8 @@ class Servant:
             times += self._epochs(calls, 1)
         return {"epochs_ns": times}
 
-    def do_epoch(self, calls: int, with_yardstick: bool = False) -> dict[str, Any]:
-        """Make one untimed call, then so many timed as one; say what disturbed them, and how fast the machine was."""
-        reply = self._epoch(calls)
-        return {**reply, "yardstick_ns": self.do_yardstick()["wall_ns"]} if with_yardstick else reply
-
-    def _epoch(self, calls: int) -> dict[str, Any]:
+    def do_epoch(self, calls: int) -> dict[str, Any]:
+        """Make one untimed call, then so many timed as one; say what disturbed them."""
         call = self._loaded.call
         run(call, self._turns.of(1), self._now)
         turns = self._turns.of(calls)
