@@ -73,6 +73,14 @@ class VirtualWorker:
         wall = self._lasting(calls * self.cost.of_one_call)
         return {"wall_ns": wall, "cpu_ns": wall, "switches": 0, "collections": 0}
 
+    def do_single(self, calls):
+        self._lasting(self.cost.of_one_call)
+        self.cost.count_epoch()
+        return {"durations_ns": [CLOCK_COST + self._lasting(self.cost.of_one_call) for _ in range(calls)]}
+
+    def do_clock(self):
+        return {"cost_ns": CLOCK_COST}
+
     def do_yardstick(self):
         return {"name": "constant work", "wall_ns": self._lasting(2000), "calls": 1}
 

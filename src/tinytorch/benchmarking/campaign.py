@@ -16,7 +16,7 @@ from typing import Any
 from tinytorch.benchmarking.certificate import Certificate, relevant, total, yardstick_variation
 from tinytorch.benchmarking.clock import Clock, utc_now
 from tinytorch.benchmarking.comparison import Comparison, StopRule
-from tinytorch.benchmarking.design import PRESETS, Design
+from tinytorch.benchmarking.design import FEWEST_SESSIONS, PRESETS, Design
 from tinytorch.benchmarking.environment import collect_environment
 from tinytorch.benchmarking.records import Lost, Session
 from tinytorch.benchmarking.sessions import Hooks, Runner
@@ -169,7 +169,7 @@ class _Rule:
         if len(done) >= self.most:
             return True
         differences = _differences(done)
-        if not differences:
+        if len(differences) < FEWEST_SESSIONS:  # one pair of processes does not show how processes differ
             return False
         if self.stop == "decision":
             return AnytimeSignTest().after(value for session in differences for value in session).rejects

@@ -128,7 +128,7 @@ REMARKS: tuple[tuple[Holds, str], ...] = (
 
 
 def yardstick_variation(sessions: Sequence[Session]) -> float | None:
-    """Say how much the yardstick varied from half second to half second and session to session, as a share."""
+    """Say how much the yardstick varied from session to session, as a share."""
     medians = [statistics.median(session.yardstick_ns) for session in sessions if any(session.yardstick_ns)]
     return coefficient_of_variation(medians) if len(medians) > 1 else None
 

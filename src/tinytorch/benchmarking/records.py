@@ -84,7 +84,7 @@ class Session:
         orders: For each round, the variants in the order of their turns.
         turns: One entry a variant.
         steal_seconds: For each round, the time a hypervisor took away meanwhile; none where nobody counts.
-        yardstick_ns: For every second round, what a piece of work lasted that is always the same.
+        yardstick_ns: What a piece of work lasted that is always the same, timed before and after the rounds.
         counters: What else was counted over the session, by name.
         spent: Where its time went.
     """

@@ -33,6 +33,7 @@ __all__ = ["Hooks", "Progress", "Runner", "launched"]
 WARMUP_EPOCHS = 60
 WARMUP_NS = 60_000_000  # what a series of warm-up epochs may last
 WARMUPS = 4
+YARDSTICKS = 5
 CALLS_LIMIT = 1 << 22
 MOST_FAILURES = 2  # sessions that a variant may fail in before it is given up
 COLUMNS = ("wall_ns", "cpu_ns", "switches", "collections")
@@ -160,10 +161,12 @@ class Runner:
         try:
             self._start(index, chance, seats)
             moments.append(now())
+            yardsticks = self._yardsticks(index, seats)
             calls = self._warm_up(index, seats)
             moments.append(now())
             rounds = list(self._rounds(index, seats, calls, chance))
             moments.append(now())
+            yardsticks += self._yardsticks(index, seats)
             self._each(index, seats, self._digest)
         finally:
             ended = {variant: seat.worker.close() for variant, seat in seats.items()}
@@ -173,10 +176,10 @@ class Runner:
         return Session(
             index=index,
             calls=calls,
-            orders=tuple(order for order, _, _ in rounds),
+            orders=tuple(order for order, _ in rounds),
             turns=tuple(turns),
-            steal_seconds=tuple(steal for _, steal, _ in rounds),
-            yardstick_ns=tuple(yardstick for _, _, yardstick in rounds if yardstick is not None),
+            steal_seconds=tuple(steal for _, steal in rounds),
+            yardstick_ns=tuple(yardsticks),
             counters=self._hooks.counters().since(before).as_dict(),
             spent=_spent(moments, turns),
         )
@@ -246,12 +249,8 @@ class Runner:
 
     def _rounds(
         self, index: int, seats: dict[int, _Seat], calls: int, chance: random.Random
-    ) -> Iterator[tuple[tuple[int, ...], float | None, int | None]]:
-        """Give every variant its turn, round by round.
-
-        The yardstick comes after every second round, where the order of the next two is drawn anew: whatever it leaves
-        in the caches, or takes from the clock rate, meets either variant equally often.
-        """
+    ) -> Iterator[tuple[tuple[int, ...], float | None]]:
+        """Give every variant its turn, round by round."""
         for number, order in enumerate(orders(len(self.subjects), self.design.rounds, chance)):
             if len(seats) < min(2, len(self.subjects)) or 0 not in seats:
                 return  # there is nothing left to pair
@@ -259,12 +258,11 @@ class Runner:
             for variant in order:
                 if variant in seats:
                     self._guarded(index, seats, variant, lambda seat: self._turn(seat, calls))
-            yardstick = self._yardstick(index, seats) if number % 2 else None
             after = self._hooks.steal()
             steal = None if after is None or before is None else after - before
             done, planned = index * self.design.rounds + number + 1, self.design.sessions * self.design.rounds
             self._hooks.on_progress(Progress(self.stage, done, max(done, planned), self.detail))
-            yield order, steal, yardstick
+            yield order, steal
 
     def _turn(self, seat: _Seat, calls: int) -> None:
         """Let one variant run an epoch."""
@@ -272,12 +270,18 @@ class Runner:
         for name, values in seat.columns.items():
             values.append(answer[name])
 
-    def _yardstick(self, index: int, seats: dict[int, _Seat]) -> int | None:
-        """Let the baseline time what is always the same."""
+    def _yardsticks(self, index: int, seats: dict[int, _Seat]) -> list[int]:
+        """Let the baseline time what is always the same, before warming up and after the last round, never between.
+
+        Between rounds it slows whoever shares its core for the next milliseconds: a product of matrices lowers the
+        clock rate. On one machine the baseline's next epoch took 13 % longer, and two identical variants came out 2 to
+        4 % apart.
+        """
         found: list[int] = []
         if 0 in seats:
-            self._guarded(index, seats, 0, lambda seat: found.append(int(self._ask(seat, "yardstick")["wall_ns"])))
-        return found[0] if found else None
+            time_it = lambda seat: found.extend(int(self._ask(seat, "yardstick")["wall_ns"]) for _ in range(YARDSTICKS))
+            self._guarded(index, seats, 0, time_it)
+        return found
 
     def _digest(self, seat: _Seat) -> None:
         """Hash another output, compare it with those of the first two calls, and see what the process has become."""
