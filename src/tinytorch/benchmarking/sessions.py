@@ -271,17 +271,18 @@ class Runner:
             values.append(answer[name])
 
     def _yardsticks(self, index: int, seats: dict[int, _Seat]) -> list[int]:
-        """Let the baseline time what is always the same, before warming up and after the last round, never between.
+        """Time what is always the same, before warming up and after the last round, never between; give the baseline's.
 
         Between rounds it slows whoever shares its core for the next milliseconds: a product of matrices lowers the
         clock rate. On one machine the baseline's next epoch took 13 % longer, and two identical variants came out 2 to
-        4 % apart.
+        4 % apart. Every variant runs it, so that no process has a history of its own.
         """
-        found: list[int] = []
-        if 0 in seats:
-            time_it = lambda seat: found.extend(int(self._ask(seat, "yardstick")["wall_ns"]) for _ in range(YARDSTICKS))
-            self._guarded(index, seats, 0, time_it)
-        return found
+        found: dict[int, list[int]] = {}
+        self._each(index, seats, lambda seat: found.update({seat.variant: self._timed_yardsticks(seat)}))
+        return found.get(0, [])
+
+    def _timed_yardsticks(self, seat: _Seat) -> list[int]:
+        return [int(self._ask(seat, "yardstick")["wall_ns"]) for _ in range(YARDSTICKS)]
 
     def _digest(self, seat: _Seat) -> None:
         """Hash another output, compare it with those of the first two calls, and see what the process has become."""
