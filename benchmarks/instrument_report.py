@@ -81,6 +81,7 @@ def page(instrument: Mapping[str, Any], peers: Mapping[str, Any] | None) -> str:
         "times (about a quarter of a millisecond), or a wait of known length. Shares have Wilson's interval, at 95 %.",
         "",
         f"Measured on {instrument['started'][:10]}: {_described(machine)}, one BLAS thread.",
+        *(["", instrument["remark"]] if "remark" in instrument else []),
         "",
         "| what | work | true speed-up | trials | wrong | found | interval holds truth | bias | ± | time |",
         "|---|---|---|---|---|---|---|---|---|---|",
