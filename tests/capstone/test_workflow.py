@@ -187,7 +187,7 @@ def test_the_comparison_keeps_its_raw_numbers_and_what_follows_from_them(short, 
     verdict = judge(found["log_ratios"], found["margin"])
     assert np.array(found["log_ratios"]) == pytest.approx(np.full((6, 60), np.log(2)))
     assert (found["outcome"], found["speedup"], found["low"]) == ("faster", verdict.ratio.value, verdict.ratio.low)
-    assert (found["sessions"], found["rounds"], found["calls_per_epoch"]) == (6, 360, 128)
+    assert (found["sessions"], found["rounds"], found["calls_per_epoch"]) == (6, 360, 250)
     assert found["certificate"] == {"ratio": 1, "low": 1, "high": 1, "worker_kind": "process", "half_width": 0}
 
 
