@@ -22,7 +22,8 @@ import numpy as np
 
 from benchmarks import language
 from benchmarks.runner import Call, pinned
-from benchmarks.vision import BATCH, Shape, numbers, tiny_step, torch_lenet, torch_step
+from benchmarks.steps import tiny_step, torch_step
+from benchmarks.vision import BATCH, Shape, numbers, torch_lenet
 from tinytorch import Conv2d, Tensor
 from tinytorch.core.spatial import LeNet
 

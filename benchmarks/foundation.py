@@ -10,7 +10,8 @@ import sys
 import numpy as np
 
 from benchmarks.runner import Call, Case, run
-from tinytorch import Adam, CrossEntropyLoss, Tensor, manual_seed, no_grad
+from benchmarks.steps import tiny_step, torch_step
+from tinytorch import Tensor, manual_seed, no_grad
 from tinytorch.capstone import SimpleMLP
 
 Sizes = tuple[int, int, int]
@@ -87,40 +88,10 @@ def training_step(sizes: Sizes, batch: int) -> tuple[Call, Call]:
     images = rng.normal(size=(batch, sizes[0])).astype(np.float32)
     labels = rng.integers(0, sizes[2], batch)
     ours = tiny_mlp(sizes)
-    theirs, ours_step = _torch_step(torch_mlp(ours), images, labels), _tiny_step(ours, images, labels)
+    theirs, ours_step = torch_step(torch_mlp(ours), images, labels), tiny_step(ours, images, labels)
     for _ in range(3):
         np.testing.assert_allclose(ours_step(), theirs(), rtol=1e-4)
     return theirs, ours_step
-
-
-def _tiny_step(model, images, labels):
-    x, y = Tensor(images), Tensor(labels)
-    optimizer, loss_fn = Adam(model.parameters()), CrossEntropyLoss()
-
-    def step() -> float:
-        loss = loss_fn(model(x), y)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        return float(loss.data)
-
-    return step
-
-
-def _torch_step(model, images, labels):
-    import torch
-
-    x, y = torch.from_numpy(images), torch.from_numpy(labels)
-    optimizer, loss_fn = torch.optim.Adam(model.parameters()), torch.nn.CrossEntropyLoss()
-
-    def step() -> float:
-        loss = loss_fn(model(x), y)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        return loss.item()
-
-    return step
 
 
 SMALL, DIGITS, LARGE = (10, 20, 3), (64, 128, 10), (784, 512, 10)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.runner import Call, Case, run
-from tinytorch import Adam, Conv2d, CrossEntropyLoss, MaxPool2d, Tensor, manual_seed
+from benchmarks.steps import tiny_step, torch_step
+from tinytorch import Conv2d, MaxPool2d, Tensor, manual_seed
 from tinytorch.core.layers import Layer
 from tinytorch.core.spatial import BatchNorm2d, LeNet
 
@@ -132,38 +133,6 @@ def lenet_step() -> tuple[Call, Call]:
     for _ in range(3):
         np.testing.assert_allclose(our_step(), their_step(), rtol=1e-3)
     return their_step, our_step
-
-
-def tiny_step(model: Layer, images: np.ndarray, labels: np.ndarray) -> Call:
-    """Make one step of ours, which gives the loss."""
-    x, y = Tensor(images), Tensor(labels)
-    optimizer, loss_fn = Adam(model.parameters()), CrossEntropyLoss()
-
-    def step() -> float:
-        loss = loss_fn(model(x), y)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        return float(loss.data)
-
-    return step
-
-
-def torch_step(model, images: np.ndarray, labels: np.ndarray) -> Call:
-    """Make one step of theirs, which gives the loss."""
-    import torch
-
-    x, y = torch.from_numpy(images), torch.from_numpy(labels)
-    optimizer, loss_fn = torch.optim.Adam(model.parameters()), torch.nn.CrossEntropyLoss()
-
-    def step() -> float:
-        loss = loss_fn(model(x), y)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        return loss.item()
-
-    return step
 
 
 ALLOWED = 1 / 1.5

@@ -11,7 +11,6 @@ from tinytorch.errors import RangeError, explain
 __all__ = ["FEWEST_SESSIONS", "PRESETS", "Design", "calls_an_epoch", "orders", "williams_square"]
 
 EPOCH_NS = 2_000_000  # with 1 ms, a third of the rounds went into switching; with 2 ms, a fifth
-SHORTEST_EPOCH_NS = 600_000  # the clock's own cost, about 60 ns, stays under 1e-4
 LONGEST_EPOCH_NS = 5_000_000  # a shared machine changes its speed about twice a second
 FEWEST_ROUNDS, FEWEST_SESSIONS = 10, 3
 
