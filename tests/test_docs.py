@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 from tinytorch.capstone.structure import SCHEMA_FILE
+from tinytorch.perf import TECHNIQUES
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "submission-format.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = (DOCS / "submission-format.md").read_text(encoding="utf-8")
 SCHEMA = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 
 
@@ -30,3 +32,10 @@ def test_every_metric_is_documented():
 def test_every_field_of_a_comparison_is_documented():
     """The page and the schema name the same fields."""
     assert set(SCHEMA["properties"]["comparison"]["properties"]) <= listed("The comparison")
+
+
+def test_every_technique_is_documented_with_its_claim():
+    """In the words of the record itself."""
+    page = (DOCS / "compression.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w.]+)` \| (.+) \|$", page, re.MULTILINE)
+    assert dict(rows) == {technique.name: technique.claim for technique in TECHNIQUES.values()}

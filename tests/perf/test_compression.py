@@ -10,7 +10,7 @@ from tinytorch.core.layers import Dropout, Layer, Linear, Sequential
 from tinytorch.core.losses import CrossEntropyLoss
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import DTypeError, RangeError, ShapeError
-from tinytorch.perf import TECHNIQUES, compile, factorize, prune, quantize, remove_hidden_units
+from tinytorch.perf import remove_hidden_units
 
 
 class Duck:
@@ -152,15 +152,3 @@ def test_layers_that_do_not_fit_are_refused():
     """Both sizes are named."""
     with pytest.raises(ShapeError, match="got 6 and 5"):
         remove_hidden_units(Sequential(Linear(4, 6), ReLU(), Linear(5, 3)))
-
-
-def test_every_technique_has_a_versioned_name():
-    """A submission names what was done, and which edition of it."""
-    assert {
-        "compile.v1": compile,
-        "factorize.low_rank.v1": factorize,
-        "prune.magnitude.v1": prune,
-        "prune.units.v1": remove_hidden_units,
-        "quantize.int8.dynamic.v1": quantize,
-        "quantize.int8.static.v1": quantize,
-    } == TECHNIQUES

@@ -211,7 +211,7 @@ def _optimized(baseline: Sequential, data: Digits, settings: WorkflowSettings, t
     _train(model, data, settings, epochs, _stage("fine-tuning the smaller model", tell))
     more = "1 more epoch" if epochs == 1 else f"{epochs} more epochs"
     note = f"After half of its hidden units were removed, the optimized model was trained for {more}."
-    return _Optimized(model, (PRUNE_UNITS,), note)
+    return _Optimized(model, (PRUNE_UNITS.name,), note)
 
 
 def _benchmarked(models: Sequence[Sequential], data: Digits, num_runs: int, tell: OnProgress) -> list[BenchmarkReport]:

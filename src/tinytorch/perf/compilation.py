@@ -7,7 +7,7 @@ on, and compile again. It is for inference: no gradients, and dropout is off.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -22,16 +22,16 @@ from tinytorch.errors import RangeError, ShapeError, StateError, explain
 from tinytorch.perf.graph import inference, trace
 from tinytorch.perf.plans import Plan, make_plan
 from tinytorch.perf.simplification import simplify
+from tinytorch.perf.techniques import Technique
 
 __all__ = ["COMPILE", "CompiledModel", "Stats", "compile"]
-
-COMPILE = "compile.v1"
 
 Array = NDArray[Any]
 Key = tuple[Any, ...]
 
 OTHER_SHAPES = ("compile", "eager", "refuse")
 MOST_PLANS = 16
+TOLERANCE = 1e-5
 
 
 @dataclass
@@ -154,11 +154,7 @@ class CompiledModel:
 
     def _eager(self, arrays: tuple[Array, ...], *, as_tensors: bool) -> Any:
         self.stats.eager += 1
-        forward = getattr(self._model, "forward", self._model)
-        with inference(self._model), no_grad():
-            found = forward(*(_tensor(array) for array in arrays))
-        one = isinstance(found, Tensor)
-        results = [tensor.data for tensor in ((found,) if one else found)]
+        results, one = _run_eagerly(self._model, arrays)
         return _returned(results, one=one, as_tensors=as_tensors)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -273,3 +269,51 @@ def _shapes(key: Key) -> str:
 def _returned(results: list[Array], *, one: bool, as_tensors: bool) -> Any:
     found = tuple(_tensor(array) for array in results) if as_tensors else tuple(results)
     return found[0] if one else found
+
+
+def _check(model: Any, original: Any = None) -> list[str]:
+    if not isinstance(model, CompiledModel):
+        return [explain("the model", "a CompiledModel", type(model).__name__)]
+    reference = model._model if original is None else original  # noqa: SLF001  its own file
+    if reference is None:
+        remedy = "Give the original."
+        return [explain("a compiled model that is checked", "one that kept its model", "refuse", remedy=remedy)]
+    first, before = model._example, model.stats.planned  # noqa: SLF001
+    problems = [
+        problem
+        for inputs in (first, tuple(array.ravel()[::-1].reshape(array.shape) for array in first))
+        for problem in _differences(model(*inputs), _run_eagerly(reference, inputs)[0], inputs)
+    ]
+    if model.stats.planned != before + 2:
+        problems.append(explain("a call with the example's shapes", "a run of the plan", "another way"))
+    return problems
+
+
+def _differences(found: Any, expected: list[Array], inputs: tuple[Array, ...]) -> Iterator[str]:
+    results = [found] if isinstance(found, np.ndarray) else list(found)
+    if [each.shape for each in results] != [each.shape for each in expected]:
+        yield explain("the outputs", "of the shapes of the model's", [each.shape for each in results])
+        return
+    for mine, theirs in zip(results, expected, strict=True):
+        limit = TOLERANCE * max(1.0, float(np.abs(theirs).max(initial=0)))
+        largest = float(np.abs(np.asarray(mine, np.float64) - theirs).max(initial=0))
+        if not largest <= limit:  # NaN fails this too
+            shapes = _shapes(_key(inputs))
+            yield explain(
+                "the outputs", f"within {limit:.3g} of the model's", f"a difference of {largest:.3g} for {shapes}"
+            )
+
+
+def _run_eagerly(model: Any, arrays: tuple[Array, ...]) -> tuple[list[Array], bool]:
+    with inference(model), no_grad():
+        found = getattr(model, "forward", model)(*map(_tensor, arrays))
+    one = isinstance(found, Tensor)
+    return [tensor.data for tensor in ((found,) if one else found)], one
+
+
+COMPILE = Technique(
+    "compile.v1",
+    compile,
+    "A plan gives the outputs that the model gave when it was compiled, to 1e-5.",
+    _check,
+)

@@ -11,7 +11,7 @@ Source:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -24,6 +24,8 @@ from tinytorch.core.tensor import BYTES_PER_FLOAT32, MB_TO_BYTES, Tensor
 from tinytorch.errors import DTypeError, RangeError, explain
 from tinytorch.perf.graph import inference
 from tinytorch.perf.quantized_layers import INT8_MAX_VALUE, SMALLEST_SCALE, QuantizedLinear
+from tinytorch.perf.replacement import layers_by_path, replace_layers
+from tinytorch.perf.techniques import Technique
 
 __all__ = [
     "BYTES_PER_FLOAT32",
@@ -43,9 +45,6 @@ __all__ = [
     "quantize_int8",
     "quantize_model",
 ]
-
-QUANTIZE_DYNAMIC = "quantize.int8.dynamic.v1"
-QUANTIZE_STATIC = "quantize.int8.static.v1"
 
 INT8_MIN_VALUE = -128
 INT8_RANGE = 256
@@ -119,35 +118,16 @@ def quantize(model: Model, calibration_data: Iterable[Tensor] | None = None) -> 
         >>> quantize(Sequential(Linear(4, 8), ReLU(), Linear(8, 2)))
         Sequential(QuantizedLinear(4, 8), ReLU(), QuantizedLinear(8, 2))
     """
-    copy = deepcopy(model)
-    made: dict[int, QuantizedLinear] = {}
-    smaller = _replaced(copy, made, set())
+    smaller, made = replace_layers(deepcopy(model), _quantized)
     if not made:
         raise DTypeError(explain("the model", "one that holds a Linear layer", type(model).__name__))
     if calibration_data is not None:
-        _calibrate(smaller, list(made.values()), calibration_data)
+        _calibrate(smaller, made, calibration_data)
     return smaller
 
 
-def _replaced(value: Any, made: dict[int, QuantizedLinear], seen: set[int]) -> Any:
-    """Give a quantized layer for a linear one, and for anything that holds some the same thing holding others."""
-    if isinstance(value, Linear):
-        return made.setdefault(id(value), QuantizedLinear(value))
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(_replaced(item, made, seen) for item in value)
-    if id(value) not in seen and (isinstance(value, list | dict) or hasattr(value, "forward")):
-        seen.add(id(value))
-        _replace_inside(value, made, seen)
-    return value
-
-
-def _replace_inside(holder: Any, made: dict[int, QuantizedLinear], seen: set[int]) -> None:
-    if isinstance(holder, list):
-        holder[:] = [_replaced(item, made, seen) for item in holder]
-        return
-    items = holder if isinstance(holder, dict) else vars(holder)
-    for name, item in list(items.items()):
-        items[name] = _replaced(item, made, seen)
+def _quantized(layer: Any) -> QuantizedLinear | None:
+    return QuantizedLinear(layer) if isinstance(layer, Linear) else None
 
 
 def _calibrate(model: Any, layers: list[QuantizedLinear], inputs: Iterable[Tensor]) -> None:
@@ -174,10 +154,9 @@ def quantize_model(model: Any, calibration_data: Iterable[Tensor] | None = None)
     if not isinstance(layers, list):
         remedy = "Call quantize(model), which returns a new model."
         raise RangeError(explain("the model", "one with a list of layers", type(model).__name__, remedy=remedy))
-    made: dict[int, QuantizedLinear] = {}
-    layers[:] = [_replaced(layer, made, set()) if isinstance(layer, Linear) else layer for layer in layers]
+    _, made = replace_layers(layers, _quantized)
     if calibration_data is not None:
-        _calibrate(model, list(made.values()), calibration_data)
+        _calibrate(model, made, calibration_data)
 
 
 def compare_model_sizes(original: Any, quantized: Any) -> dict[str, float]:
@@ -250,3 +229,76 @@ class Quantizer:
             "quantized_size_mb": sizes["quantized_bytes"] / MB_TO_BYTES,
             "compression_ratio": sizes["compression_ratio"],
         }
+
+
+def _apply_dynamic(model: Model) -> Model:
+    return quantize(model)
+
+
+def _apply_static(model: Model, calibration_data: Iterable[Tensor]) -> Model:
+    return quantize(model, calibration_data)
+
+
+def _check_dynamic(model: Any, original: Any = None) -> list[str]:
+    return _check(model, original, fixed=False)
+
+
+def _check_static(model: Any, original: Any = None) -> list[str]:
+    return _check(model, original, fixed=True)
+
+
+def _check(model: Any, original: Any, *, fixed: bool) -> list[str]:
+    layers = layers_by_path(model)
+    quantized = {path: layer for path, layer in layers.items() if isinstance(layer, QuantizedLinear)}
+    problems = [
+        explain("a linear layer", "a QuantizedLinear", repr(layer), at=path)
+        for path, layer in layers.items()
+        if isinstance(layer, Linear)
+    ]
+    if not quantized:
+        problems.append(explain("the model", "one that holds a QuantizedLinear", type(model).__name__))
+    for path, layer in quantized.items():
+        problems += [f"{problem} — at {path}" for problem in _problems(layer, fixed=fixed)]
+    return problems if original is None else problems + _growth(model, original)
+
+
+def _problems(layer: QuantizedLinear, *, fixed: bool) -> Iterator[str]:
+    """Find what is not int8, in memory or in what a file gets, or has another kind of scale."""
+    stored, shape = layer.state_dict()["q_weight"], (layer.in_features, layer.out_features)
+    for where, weight in (("in memory", layer.packed.values), ("as stored", stored)):
+        if weight.dtype != np.int8:
+            yield explain(f"the weights {where}", "int8", str(weight.dtype))
+    if stored.shape != shape:
+        yield explain("the weights as stored", f"of shape {shape}", stored.shape)
+    for name, array in _held(layer).items():
+        if array.dtype.kind == "f" and array.size >= math.prod(shape):
+            yield explain("a QuantizedLinear", "without a copy of its weights as floats", f"{name} {array.shape}")
+    if (layer.input_scale is not None) != fixed:
+        rule = "fixed by calibration" if fixed else "found in each call"
+        yield explain("the scale of activations", rule, layer.input_scale)
+
+
+def _held(layer: QuantizedLinear) -> dict[str, Array]:
+    """Give what a layer holds, but its scales and biases in the kernel's order."""
+    inside = vars(layer) | {name: value for name, value in vars(layer.packed).items() if name != "columns"}
+    arrays = {name: value.data if isinstance(value, Tensor) else value for name, value in inside.items()}
+    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+
+
+def _growth(model: Any, original: Any) -> list[str]:
+    before, after = (sum(array.nbytes for array in _arrays(each)) for each in (original, model))
+    return [] if after < before else [explain("the bytes held", f"fewer than {before}, those of the original", after)]
+
+
+QUANTIZE_DYNAMIC = Technique(
+    "quantize.int8.dynamic.v1",
+    _apply_dynamic,
+    "The weights of every linear layer are int8, in memory and as stored; each call finds the scales of activations.",
+    _check_dynamic,
+)
+QUANTIZE_STATIC = Technique(
+    "quantize.int8.static.v1",
+    _apply_static,
+    "The weights of every linear layer are int8, in memory and as stored; the scales of activations are fixed.",
+    _check_static,
+)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytorch.core.layers import Layer, Linear, Sequential, layers_of
+from tinytorch.core.layers import Linear, Sequential
 from tinytorch.errors import DTypeError, RangeError, ShapeError, explain
+from tinytorch.perf.replacement import layers_by_path, replace_layers
+from tinytorch.perf.techniques import Technique
 
 __all__ = ["FACTORIZE", "factorize", "low_rank_approximate"]
-
-FACTORIZE = "factorize.low_rank.v1"
 
 Array = NDArray[Any]
 Model = TypeVar("Model")
@@ -48,9 +50,13 @@ def low_rank_approximate(W: Array, rank_ratio: float = 0.5) -> tuple[Array, Arra
         raise RangeError(explain("rank_ratio", "a ratio in (0, 1]", rank_ratio))
     if not np.isfinite(W).all():
         raise RangeError(explain("an element of W", "finite", float(W[~np.isfinite(W)][0])))
-    rank = max(1, int(rank_ratio * min(W.shape)))
+    rank = _rank(W.shape, rank_ratio)
     U, S, V = np.linalg.svd(W, full_matrices=False)
     return U[:, :rank].copy(), S[:rank].copy(), V[:rank].copy()
+
+
+def _rank(shape: tuple[int, ...], rank_ratio: float) -> int:
+    return max(1, int(rank_ratio * min(shape)))
 
 
 def factorize(model: Model, rank_ratio: float = 0.25) -> Model:
@@ -68,33 +74,21 @@ def factorize(model: Model, rank_ratio: float = 0.25) -> Model:
         >>> factorize(Sequential(Linear(16, 16), Linear(16, 1)), rank_ratio=0.25)
         Sequential(Sequential(Linear(16, 4, bias=False), Linear(4, 16)), Linear(16, 1))
     """
-    copy = deepcopy(model)
-    if not factorize_inside(copy, rank_ratio):
+    smaller, made = replace_layers(deepcopy(model), lambda layer: _thin(layer, rank_ratio))
+    if not made:
         rule = f"one that holds a Linear layer which the rank ratio {rank_ratio} makes smaller"
         raise DTypeError(explain("the model", rule, type(model).__name__, remedy="Lower rank_ratio."))
-    return copy
+    return smaller
 
 
 def factorize_inside(model: Any, rank_ratio: float) -> int:
-    """Replace layers in place, and count those that were; a layer that stands in two places is replaced in both."""
-    made = {id(layer): _thin(layer, rank_ratio) for layer in layers_of(model) if isinstance(layer, Linear)}
-    smaller = {key: thin for key, thin in made.items() if thin is not None}
-    for holder in {id(each): each for each in (model, *layers_of(model))}.values():
-        vars(holder).update({name: _replaced(value, smaller) for name, value in vars(holder).items()})
-    return len(smaller)
+    """Replace layers inside a model, in place, and count the thin pairs put in."""
+    return len(replace_layers(model, lambda layer: None if layer is model else _thin(layer, rank_ratio))[1])
 
 
-def _replaced(value: Any, smaller: dict[int, Sequential]) -> Any:
-    if isinstance(value, Layer):
-        return smaller.get(id(value), value)
-    if type(value) in (list, tuple):
-        return type(value)(_replaced(item, smaller) for item in value)
-    if type(value) is dict:
-        return {key: _replaced(item, smaller) for key, item in value.items()}
-    return value
-
-
-def _thin(layer: Linear, rank_ratio: float) -> Sequential | None:
+def _thin(layer: Any, rank_ratio: float) -> Sequential | None:
+    if not isinstance(layer, Linear):
+        return None
     U, S, V = low_rank_approximate(layer.weight.data, rank_ratio)
     if U.size + V.size >= layer.weight.data.size:
         return None
@@ -105,3 +99,73 @@ def _thin(layer: Linear, rank_ratio: float) -> Sequential | None:
     first.zero_grad()
     second.zero_grad()
     return Sequential(first, second)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two layers in the place of one: (rows, rank), then (rank, columns)."""
+
+    rows: int
+    rank: int
+    columns: int
+
+    def problems(self, rank_ratio: float | None) -> Iterator[str]:
+        if self.rank * (self.rows + self.columns) >= self.rows * self.columns:
+            yield explain("a pair of thin layers", f"smaller than one of ({self.rows}, {self.columns})", self)
+        if rank_ratio is not None and self.rank > (most := _rank((self.rows, self.columns), rank_ratio)):
+            yield explain("a rank", f"at most {most}, {rank_ratio} of the smaller side", self.rank)
+
+
+def _check(model: Any, original: Any = None, *, rank_ratio: float | None = None) -> list[str]:
+    layers = layers_by_path(model)
+    pairs = {path: pair for path, layer in layers.items() if (pair := _pair(layer)) is not None}
+    problems = [f"{problem} — at {path}" for path, pair in pairs.items() for problem in pair.problems(rank_ratio)]
+    if not pairs:
+        problems.append(explain("the model", "one that holds a pair of thin layers", type(model).__name__))
+    if rank_ratio is not None:
+        problems += _left_over(layers, rank_ratio)
+    if original is not None:
+        problems += _misplaced(pairs, layers_by_path(original))
+    return problems
+
+
+def _pair(layer: Any) -> _Pair | None:
+    """Recognize two layers with nothing between and a waist, whatever kind of weights they have by now."""
+    if not isinstance(layer, Sequential) or len(layer) != 2:
+        return None
+    first, second = (_sides(inner) for inner in layer)
+    if not first or not second or first[1] != second[0] or first[1] >= min(first[0], second[1]):
+        return None
+    return _Pair(*first, second[1])
+
+
+def _sides(layer: Any) -> tuple[int, int] | None:
+    rows, columns = getattr(layer, "in_features", None), getattr(layer, "out_features", None)
+    return None if rows is None or columns is None else (int(rows), int(columns))
+
+
+def _left_over(layers: dict[str, Any], rank_ratio: float) -> Iterator[str]:
+    """Find linear layers that a pair of this rank would be smaller than; those in pairs are done."""
+    inside = {id(part) for layer in layers.values() if _pair(layer) is not None for part in layer}
+    for path, layer in layers.items():
+        if isinstance(layer, Linear) and id(layer) not in inside:
+            rows, columns = layer.weight.shape
+            rank = _rank((rows, columns), rank_ratio)
+            if rank * (rows + columns) < rows * columns:
+                yield explain("a linear layer that a pair would be smaller than", "one", repr(layer), at=path)
+
+
+def _misplaced(pairs: dict[str, _Pair], before: dict[str, Any]) -> Iterator[str]:
+    """Find pairs that stand where the original has no single layer of their sides."""
+    for path, pair in pairs.items():
+        sides = _sides(before.get(path))
+        if sides != (pair.rows, pair.columns):
+            yield explain("a pair", f"in the place of one layer of ({pair.rows}, {pair.columns})", sides, at=path)
+
+
+FACTORIZE = Technique(
+    "factorize.low_rank.v1",
+    factorize,
+    "Two layers of a low rank stand for each linear layer that they are smaller than.",
+    _check,
+)

@@ -10,10 +10,9 @@ import numpy as np
 from tinytorch.core.layers import Linear, require_ratio
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import RangeError, explain
+from tinytorch.perf.techniques import Technique
 
 __all__ = ["PRUNE_MAGNITUDE", "MaskedOptimizer", "magnitude_prune", "measure_sparsity", "prune", "structured_prune"]
-
-PRUNE_MAGNITUDE = "prune.magnitude.v1"
 
 Model = TypeVar("Model")
 
@@ -146,3 +145,21 @@ def _require_finite(weights: list[Tensor]) -> None:
         if not np.isfinite(weight.data).all():
             wrong = float(weight.data[~np.isfinite(weight.data)][0])
             raise RangeError(explain("a weight", "finite to be pruned", wrong))
+
+
+def _check(model: Any, original: Any = None, *, sparsity: float | None = None) -> list[str]:
+    count, share = sum(weight.size for weight in weights_of(model)), measure_sparsity(model) / 100
+    before = 0.0 if original is None else measure_sparsity(original) / 100
+    what, got = "the share of weights that are 0", round(share, 4)
+    if sparsity is None:
+        return [] if share > before else [explain(what, f"more than {round(before, 4)}", got)]
+    slack = 1 / count if count else 1  # a percentile lies between two weights
+    return [] if share >= sparsity - slack else [explain(what, f"at least {sparsity}", got)]
+
+
+PRUNE_MAGNITUDE = Technique(
+    "prune.magnitude.v1",
+    prune,
+    "The share of the weights that was said, those of the smallest magnitude, are 0.",
+    _check,
+)

@@ -1,0 +1,241 @@
+"""One row per technique, and per kind of model that it could go wrong on.
+
+A new technique needs a row here; `test_techniques.py` fails and names this file while it has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from contracts.rows import real
+from tinytorch.capstone import SimpleMLP
+from tinytorch.core.activations import ReLU
+from tinytorch.core.attention import MultiHeadAttention
+from tinytorch.core.layers import Dropout, Linear, Sequential
+from tinytorch.core.tensor import Tensor
+from tinytorch.perf import compile, factorize, prune, quantize, remove_hidden_units
+from tinytorch.perf.compression import structured_prune
+from tinytorch.perf.quantization import QuantizedLinear
+
+Fault = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class TechniqueRow:
+    """One technique, applied to one kind of model.
+
+    Attributes:
+        technique: Its name in `TECHNIQUES`.
+        case: What is special about this row.
+        make: Makes the model, with the same weights at each call.
+        faults: Models of which the claim does not hold, by what is wrong: each is made from the original and a result
+            of the technique, both of which may be changed for it. The check must find them without the original.
+        faults_beside: The same, of those that can be found beside the original only.
+        inputs: The shape of an input.
+        arguments: What is given to the technique after the model.
+        said: Options that the claim is about, given to the technique and to the check.
+        tolerance: To which absolute difference the result computes what the original does; None for no promise.
+    """
+
+    technique: str
+    case: str
+    make: Callable[[], Any]
+    faults: dict[str, Fault]
+    faults_beside: dict[str, Fault] = field(default_factory=dict)
+    inputs: tuple[int, ...] = (5, 16)
+    arguments: tuple[Any, ...] = ()
+    said: dict[str, Any] = field(default_factory=dict)
+    tolerance: float | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.technique}: {self.case}"
+
+    def example(self) -> Tensor:
+        """Give an input."""
+        return example(*self.inputs)
+
+
+def example(*shape: int) -> Tensor:
+    return Tensor(real(*(shape or (5, 16)))(0))
+
+
+def network(*between: Any) -> Sequential:
+    return filled(Sequential(Linear(16, 32), ReLU(), *between, Linear(32, 4)))
+
+
+def filled(model: Any) -> Any:
+    """Draw all parameters, always the same; those born as zeros would hide faults."""
+    draw = np.random.default_rng(5)
+    for parameter in model.parameters():
+        parameter.data[...] = draw.normal(0, 0.4, parameter.shape)
+    return model.eval()
+
+
+def unchanged(original: Any, result: Any) -> Any:
+    """Give the original for a result: nothing was done."""
+    del result
+    return deepcopy(original)
+
+
+def compilations() -> Iterator[TechniqueRow]:
+    def tampered(original: Any, result: Any) -> Any:
+        del original
+        result.plan().weights[0].flat[0] += 1
+        return result
+
+    def without_a_model(original: Any, result: Any) -> Any:
+        """Nothing is there to compare with."""
+        del result
+        return compile(original, example(), other_shapes="refuse")
+
+    def of_another(original: Any, result: Any) -> Any:
+        original[0].weight.data[0, 0] += 1
+        return result
+
+    yield TechniqueRow(
+        "compile.v1",
+        "linear layers",
+        network,
+        {"not compiled": unchanged, "the plan's weights changed": tampered, "without its model": without_a_model},
+        {"another model": of_another},
+        arguments=(example(),),
+        tolerance=1e-5,
+    )
+
+
+def factorizations() -> Iterator[TechniqueRow]:
+    def of_a_high_rank(original: Any, result: Any) -> Any:
+        del result
+        return factorize(original, 0.6)
+
+    def half_done(original: Any, result: Any) -> Any:
+        """The first layer is a pair, the second could be one."""
+        return Sequential(result[0], ReLU(), deepcopy(original[2]))
+
+    def no_smaller(original: Any, result: Any) -> Any:
+        del result
+        pair = Sequential(Linear(16, 15, bias=False), Linear(15, 32))
+        return Sequential(pair, *deepcopy(original)[1:])
+
+    def elsewhere(original: Any, result: Any) -> Any:
+        """The original has another layer where the pair is."""
+        original.layers[0] = Linear(16, 64)
+        return result
+
+    faults = {"nothing done": unchanged, "a high rank": of_a_high_rank, "half done": half_done, "wide": no_smaller}
+    name, said = "factorize.low_rank.v1", {"rank_ratio": 0.25}
+    yield TechniqueRow(name, "linear layers", network, faults, {"another layer": elsewhere}, said=said)
+    yield TechniqueRow(
+        name, "attributes", lambda: filled(SimpleMLP(16, 32, 16)), {"nothing done": unchanged}, said=said
+    )
+
+
+def magnitudes() -> Iterator[TechniqueRow]:
+    def too_few(original: Any, result: Any) -> Any:
+        del result
+        return prune(original, 0.7)
+
+    def revived(original: Any, result: Any) -> Any:
+        """As fine-tuning without masks does."""
+        del original
+        for parameter in result.parameters():
+            parameter.data += 0.01
+        return result
+
+    def no_sparser(original: Any, result: Any) -> Any:
+        """The original had as many zeros."""
+        original.load_state_dict(result.state_dict())
+        return result
+
+    faults = {"nothing done": unchanged, "too few zeros": too_few, "weights revived": revived}
+    said = {"sparsity": 0.8}
+    yield TechniqueRow("prune.magnitude.v1", "linear layers", network, faults, said=said)
+    yield TechniqueRow(
+        "prune.magnitude.v1", "a share left unsaid", network, {"nothing done": unchanged}, {"no sparser": no_sparser}
+    )
+
+
+def units() -> Iterator[TechniqueRow]:
+    def zeros(original: Any, result: Any) -> Any:
+        del result
+        return structured_prune(deepcopy(original), 0.5)
+
+    def sizes_only(original: Any, result: Any) -> Any:
+        """The layer says that it is smaller, its arrays are not."""
+        del result
+        fake = deepcopy(original)
+        fake[0].out_features = 16
+        return fake
+
+    def too_many(original: Any, result: Any) -> Any:
+        del result
+        return remove_hidden_units(original, 0.75)
+
+    def wider(original: Any, result: Any) -> Any:
+        result.layers[-1] = filled(Linear(16, 5))
+        return result
+
+    name, said = "prune.units.v1", {"keep_ratio": 0.5}
+    faults = {"zeros": zeros, "sizes only": sizes_only}
+    beside = {"nothing done": unchanged, "too many units": too_many, "more outputs": wider}
+    yield TechniqueRow(name, "linear layers", network, faults, beside, said=said)
+    yield TechniqueRow(name, "dropout between", lambda: network(Dropout(0.5)), faults, beside, said=said)
+    attributes = lambda: filled(SimpleMLP(16, 32, 4))
+    yield TechniqueRow(name, "attributes", attributes, {}, {"nothing done": unchanged}, said=said)
+
+
+def quantizations() -> Iterator[TechniqueRow]:
+    def half_done(original: Any, result: Any) -> Any:
+        result.layers[2] = original[2]
+        return result
+
+    def with_floats(original: Any, result: Any) -> Any:
+        """Bytes to look at, floats beside them."""
+        result[0].weight = original[0].weight
+        return result
+
+    def stored_as_floats(original: Any, result: Any) -> Any:
+        class Faulty(QuantizedLinear):
+            def _state(self, prefix=""):
+                for name, value in super()._state(prefix):
+                    yield name, value.astype(np.float32) if name.endswith("q_weight") else value
+
+        result[0].__class__ = Faulty
+        return result
+
+    def dynamic(original: Any, result: Any) -> Any:
+        del result
+        return quantize(original)
+
+    def static(original: Any, result: Any) -> Any:
+        del result
+        return quantize(original, [example()])
+
+    attention = lambda: filled(MultiHeadAttention(16, 2))
+    faults = {
+        "nothing done": unchanged,
+        "half done": half_done,
+        "with floats": with_floats,
+        "stored as floats": stored_as_floats,
+    }
+    name, close = "quantize.int8.dynamic.v1", 0.3
+    yield TechniqueRow(name, "linear layers", network, faults | {"fixed scales": static}, tolerance=close)
+    yield TechniqueRow(name, "attention", attention, {"nothing done": unchanged}, inputs=(1, 5, 16), tolerance=close)
+    yield TechniqueRow(
+        "quantize.int8.static.v1",
+        "linear layers",
+        network,
+        faults | {"no fixed scales": dynamic},
+        arguments=([example()],),
+        tolerance=close,
+    )
+
+
+FAMILIES = (compilations, factorizations, magnitudes, quantizations, units)
+ROWS = [row for family in FAMILIES for row in family()]
