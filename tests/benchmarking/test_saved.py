@@ -7,17 +7,20 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from tinytorch.benchmarking.adapters.tinytorch_files import FORMAT, LAYERS, load_model, save_model, workload
+from tinytorch.benchmarking.adapters.architectures import LAYERS, described
+from tinytorch.benchmarking.adapters.tinytorch_files import FORMAT, load_model, save_model, workload
 from tinytorch.benchmarking.saved import SAVED
 from tinytorch.benchmarking.subjects import subject_of
 from tinytorch.benchmarking.workers import Conditions, kind_for, launch, target_of
 from tinytorch.capstone.models import SimpleMLP
 from tinytorch.core.activations import ReLU
-from tinytorch.core.layers import Dropout, Layer, Linear, Sequential
+from tinytorch.core.layers import Dropout, Layer, Linear, Sequential, layers_of
 from tinytorch.core.spatial import BatchNorm2d, Conv2d, LeNet
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.training import manual_seed
+from tinytorch.core.transformers import GPT
 from tinytorch.errors import DataError, DTypeError, RangeError, ShapeError
+from tinytorch.perf import factorize, quantize
 
 SAMPLES = {"Conv2d": {"in_channels": 2, "out_channels": 3, "stride": 2, "bias": False}, "AvgPool2d": {"stride": 1}}
 ARGUMENTS = {
@@ -37,8 +40,22 @@ ARGUMENTS = {
     "input_size": 5,
     "hidden_size": 4,
     "output_size": 3,
+    "vocab_size": 7,
+    "embed_dim": 6,
+    "num_layers": 2,
+    "num_heads": 3,
+    "max_seq_len": 5,
+    "tie_weights": True,
+    "dropout": 0.1,
 }
-SHAPES = {"LeNet": (1, 2, 16, 16), "SimpleCNN": (2, 3, 8, 8), "Linear": (3, 5), "SimpleMLP": (1, 5)}
+SHAPES = {
+    "GPT": (2, 4),
+    "QuantizedLinear": (3, 5),
+    "LeNet": (1, 2, 16, 16),
+    "SimpleCNN": (2, 3, 8, 8),
+    "Linear": (3, 5),
+    "SimpleMLP": (1, 5),
+}
 
 
 @pytest.fixture
@@ -65,7 +82,7 @@ def forged(path, architecture, arrays=None, input_shape="[1, 4]"):
 def test_every_listed_layer_survives_a_file(path, name):
     """What it computes is the same, bit by bit, and its arguments are, whether it stands alone or nested."""
     given = ARGUMENTS | SAMPLES.get(name, {})
-    layer = LAYERS[name].of(name)(**{argument: given[argument] for argument in LAYERS[name].arguments}).eval()
+    layer = LAYERS[name].make(name, {argument: given[argument] for argument in LAYERS[name].arguments}).eval()
     shape = SHAPES.get(name, (1, 2, 6, 6))
     for model in (layer, Sequential(Sequential(layer))):
         save_model(model, path, shape)
@@ -183,6 +200,38 @@ def test_a_saved_model_is_measured_by_its_path(path):
         worker.close()
     assert subject.name == "m"
     assert subject_of(str(path)).factory == SAVED[".safetensors"]
+
+
+def test_layers_that_were_changed_inside_a_larger_one_survive_a_file(path):
+    """Narrower ones, quantized ones, two for one: each is described by its place, and nothing else is."""
+    models = (LeNet(image_size=12), GPT(7, 8, 2, 2, 5))
+    for changed in [quantize(SimpleMLP(6, 4, 3)), *map(quantize, models), *(factorize(model, 0.2) for model in models)]:
+        save_model(changed, path)
+        made = workload(str(path))
+        assert [repr(layer) for layer in layers_of(made.model)] == [repr(layer) for layer in layers_of(changed)]
+        assert np.array_equal(made.call().data, changed.eval().forward(made.inputs).data)
+    with pytest.raises(DTypeError, match=r"one that says its fc1\.in_features"):
+        save_model(factorize(SimpleMLP(6, 4, 3), 0.2), path)
+    assert "changed" not in described(LeNet())
+
+
+@pytest.mark.parametrize("place", ["features", "fc1.weight", "fc9", "fc1.nothing", ""])
+def test_a_change_at_a_place_where_no_layer_is_is_refused(path, place):
+    """Nothing but layers is ever replaced."""
+    arguments = {"input_size": 4, "hidden_size": 2, "output_size": 2}
+    inner = {"layer": "ReLU", "arguments": {}}
+    text = json.dumps({"layer": "SimpleMLP", "arguments": arguments, "changed": {place: inner}})
+    with pytest.raises(DataError, match="built of"):
+        load_model(forged(path, text))
+
+
+def test_a_file_is_measured_compiled_where_that_is_asked_for(path):
+    """With as many samples at once as the shape begins with."""
+    model, inputs = quantize(Sequential(Linear(4, 2), ReLU())).eval(), np.arange(12, dtype=np.float32).reshape(3, 4)
+    save_model(model, path, (2, 4), inputs=inputs)
+    made = workload(str(path), compiled=True)
+    assert type(made.model).__name__ == "CompiledModel"
+    assert np.array_equal(made.call().data, model(Tensor(inputs[:2])).data)
 
 
 def test_a_layer_of_ones_own_cannot_be_saved(path):

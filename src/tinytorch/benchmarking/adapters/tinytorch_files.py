@@ -1,83 +1,34 @@
 """TinyTorch's models in files: weights as safetensors, and the names of built-in layers that they belong to.
 
-Reading one runs nothing that the file brought along: a layer is looked up in `LAYERS`, and its arguments are numbers.
+Reading one runs nothing that the file brought along: see `architectures`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import reduce
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinytorch.benchmarking.adapters.architectures import LAYERS, built, described, unchanged_chance
 from tinytorch.benchmarking.workers.program.workload import Workload
 from tinytorch.core.autograd import no_grad
-from tinytorch.core.layers import Linear, Sequential
+from tinytorch.core.layers import Sequential, layers_of
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import DataError, DTypeError, RangeError, ShapeError, explain
 from tinytorch.files import write_atomically
 
-__all__ = ["FORMAT", "LAYERS", "Kind", "load_model", "save_model", "workload"]
+__all__ = ["FORMAT", "load_model", "save_model", "workload"]
 
 FORMAT = "tinytorch.model.v1"
 INPUT_SEED = 0
 INPUTS, LABELS = "samples.inputs", "samples.labels"
-DEEPEST = 32
 
 Arrays = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One built-in layer.
-
-    Attributes:
-        module: Where its class stands, under its name.
-        arguments: For each argument of its constructor, where a layer keeps it.
-        keeps_width: Whether the last axis passes through unchanged, so that a layer behind it decides the input's size.
-    """
-
-    module: str
-    arguments: Mapping[str, str]
-    keeps_width: bool = False
-
-    def of(self, name: str) -> type:
-        """Give the class."""
-        found: type = getattr(import_module(self.module), name)
-        return found
-
-
-def _same(*names: str) -> dict[str, str]:
-    return {name: name for name in names}
-
-
-_ACTIVATION = Kind("tinytorch.core.activations", {}, keeps_width=True)
-_POOL = Kind("tinytorch.core.spatial", _same("kernel_size", "stride", "padding"))
-_CONV = _same("in_channels", "out_channels", "kernel_size", "stride", "padding", "bias")
-_MLP = {"input_size": "fc1.in_features", "hidden_size": "fc1.out_features", "output_size": "fc2.out_features"}
-
-LAYERS: dict[str, Kind] = {
-    "Sequential": Kind("tinytorch.core.layers", {}),
-    "Linear": Kind("tinytorch.core.layers", _same("in_features", "out_features", "bias")),
-    "Dropout": Kind("tinytorch.core.layers", _same("p"), keeps_width=True),
-    **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "GELU", "Softmax"), _ACTIVATION),
-    "Conv2d": Kind("tinytorch.core.spatial", _CONV),
-    "MaxPool2d": _POOL,
-    "AvgPool2d": _POOL,
-    "BatchNorm2d": Kind("tinytorch.core.spatial", _same("num_features", "eps", "momentum")),
-    "Flatten": Kind("tinytorch.core.spatial", {}, keeps_width=True),
-    "SimpleCNN": Kind("tinytorch.core.spatial", _same("num_classes")),
-    "LeNet": Kind("tinytorch.core.spatial", _same("num_classes", "in_channels", "image_size")),
-    "SimpleMLP": Kind("tinytorch.capstone.models", _MLP),
-}
 
 
 def save_model(
@@ -97,7 +48,8 @@ def save_model(
         path: Where to write; `tinytorch compare` knows the file by the ending `.safetensors`.
         input_shape: Shape of the input that is measured, its numbers drawn alike by every reader. By default, one
             sample of the size that the first layer takes.
-        inputs: (N, ...) samples that go into the file; the first one alone is what is measured.
+        inputs: (N, ...) samples that go into the file; the first one alone is what is measured, or as many of them
+            as `input_shape` begins with.
         labels: (N,) the right class of each.
 
     Raises:
@@ -109,6 +61,7 @@ def save_model(
     Example:
         >>> import tempfile
         >>> from pathlib import Path
+        >>> from tinytorch.core.layers import Linear
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder) / "small.safetensors"
         ...     save_model(Sequential(Linear(4, 2)), path)
@@ -117,7 +70,7 @@ def save_model(
     """
     from safetensors.numpy import save
 
-    architecture, state = _described(model), model.state_dict()
+    architecture, state = described(model), model.state_dict()
     samples = _samples(inputs, labels)
     shape = tuple(input_shape or _input_shape(model, samples))
     _require_the_same_again(architecture, state, samples.get(INPUTS), shape)
@@ -141,19 +94,35 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     return _read(path)[0]
 
 
-def workload(path: str) -> Workload:
-    """Make a workload of a file: the inference of one sample, and the scores of all samples where it has labelled ones.
+def workload(path: str, *, compiled: bool = False) -> Workload:
+    """Make a workload of a file: the inference of what is measured, and the scores of all labelled samples, if any.
+
+    Args:
+        path: Of the file.
+        compiled: Whether to compile the model once it is read.
 
     Raises:
         DataError: If the file is no such model.
     """
     model, shape, samples = _read(path)
-    drawn = np.random.default_rng(INPUT_SEED).standard_normal(shape, dtype=np.float32)
-    inputs = Tensor(samples[INPUTS], dtype=samples[INPUTS].dtype) if INPUTS in samples else Tensor(drawn)
-    one = Tensor(inputs.data[:1], dtype=inputs.data.dtype) if INPUTS in samples else inputs
+    inputs = Tensor(samples[INPUTS], dtype=samples[INPUTS].dtype) if INPUTS in samples else _drawn(model, shape)
+    one = Tensor(inputs.data[: shape[0]], dtype=inputs.data.dtype) if INPUTS in samples else inputs
+    if compiled:
+        from tinytorch.perf import compile
+
+        model = compile(model, one)
     labels, forward = samples.get(LABELS), model.forward
     predict = None if labels is None else lambda: forward(inputs)
     return Workload(lambda: forward(one), model, one, labels, predict, quiet=True)
+
+
+def _drawn(model: Any, shape: tuple[int, ...]) -> Tensor:
+    """Draw an input, alike for every reader: tokens for a model that has a vocabulary."""
+    rng = np.random.default_rng(INPUT_SEED)
+    sizes = [layer.vocab_size for layer in layers_of(model) if hasattr(layer, "vocab_size")]
+    if sizes:
+        return Tensor(rng.integers(0, min(sizes), shape), dtype=np.int64)
+    return Tensor(rng.standard_normal(shape, dtype=np.float32))
 
 
 def _samples(inputs: Any, labels: Any) -> Arrays:
@@ -181,10 +150,12 @@ def _input_shape(model: Any, samples: Arrays) -> tuple[int, ...]:
         return (1, *samples[INPUTS].shape[1:])
     if type(model).__name__ == "LeNet":
         return (1, model.in_channels, model.image_size, model.image_size)
+    if type(model).__name__ == "GPT":
+        return (1, model.max_seq_len)
     if type(model).__name__ == "SimpleMLP":
         return (1, model.fc1.in_features)
     first = next((layer for layer in _leaves(model) if not LAYERS[type(layer).__name__].keeps_width), None)
-    if isinstance(first, Linear):
+    if first is not None and hasattr(first, "in_features"):
         return (1, first.in_features)
     remedy = "Give input_shape, such as (1, 3, 32, 32), or inputs."
     raise RangeError(explain("the size of the input", "known from the first layer", repr(first), remedy=remedy))
@@ -213,25 +184,7 @@ def _require_the_same_again(
         got = sorted({str(array.dtype) for array in state.values()})
         raise DTypeError(explain("the weights of a saved model", "of one kind of number", got, remedy=remedy))
     with no_grad():
-        again.forward(Tensor(np.zeros(shape, np.float32)) if inputs is None else Tensor(inputs[:1]))
-
-
-def _described(layer: Any, depth: int = 0) -> dict[str, Any]:
-    kind: type = type(layer)
-    name = kind.__name__
-    if name not in LAYERS or kind is not LAYERS[name].of(name) or depth > DEEPEST:
-        raise DTypeError(explain("a layer of a saved model", f"one of {', '.join(LAYERS)}", name))
-    if name == "Sequential":
-        return {"layer": name, "layers": [_described(inner, depth + 1) for inner in layer]}
-    places = LAYERS[name].arguments
-    return {"layer": name, "arguments": {argument: _argument(layer, place) for argument, place in places.items()}}
-
-
-def _argument(layer: Any, place: str) -> Any:
-    value = reduce(getattr, place.split("."), layer)
-    if place == "bias":
-        return value is not None
-    return value.item() if isinstance(value, np.generic) else value
+        again.forward(_drawn(again, shape) if inputs is None else Tensor(inputs[:1], dtype=inputs.dtype))
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[Any, tuple[int, ...], Arrays]:
@@ -240,6 +193,8 @@ def _read(path: str | os.PathLike[str]) -> tuple[Any, tuple[int, ...], Arrays]:
     try:
         model = _built_with(json.loads(metadata["architecture"]), arrays)
         shape = tuple(int(size) for size in json.loads(metadata["input_shape"]))
+        if not shape:
+            raise ValueError("the input has no shape")  # noqa: TRY301  explained below
     # whatever a forged description breaks
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
         rule = f"built of {', '.join(LAYERS)}, with weights that fit"
@@ -266,30 +221,11 @@ def _content(path: str | os.PathLike[str]) -> tuple[dict[str, str], Arrays]:
 
 
 def _built_with(architecture: dict[str, Any], state: Arrays) -> Any:
-    with _unchanged_chance():
-        model = _built(architecture)
+    with unchanged_chance():
+        model = built(architecture)
     kinds = {state[name].dtype for name, _ in model.named_parameters() if name in state}
-    if len(kinds) == 1:
-        model.astype(kinds.pop())
+    floats = [kind for kind in kinds if kind.kind == "f"]
+    if len(floats) == 1:
+        model.astype(floats[0])
     model.load_state_dict(state)
     return model.eval()
-
-
-def _built(description: dict[str, Any]) -> Any:
-    name = description["layer"]
-    kind = LAYERS[name]
-    if name == "Sequential":
-        return Sequential(*[_built(inner) for inner in description["layers"]])
-    given = description["arguments"]
-    arguments = {argument: given[argument] for argument in kind.arguments}
-    return kind.of(name)(**arguments)
-
-
-@contextmanager
-def _unchanged_chance() -> Iterator[None]:
-    """Let no one notice that layers draw weights as they are made."""
-    before = np.random.get_state(legacy=False)  # noqa: NPY002  the state the layers draw from
-    try:
-        yield
-    finally:
-        np.random.set_state(before)  # noqa: NPY002
