@@ -61,7 +61,7 @@ COMPARISON_DECLARED = {"preset", "seed", "calls_per_epoch"}
 def test_every_number_of_a_comparison_is_found_when_tampered_with(compared, changed, said_at):
     """Each in turn, by itself: what follows from the raw log ratios is computed again."""
     for name, value in compared["comparison"].items():
-        if isinstance(value, int | float) and name not in COMPARISON_DECLARED | {"margin"}:
+        if type(value) in {int, float} and name not in COMPARISON_DECLARED | {"margin"}:
             place = f"$.comparison.{name}"
             assert "which follows from log_ratios and margin" in said_at(
                 place, changed(compared, place, tampered(value) if name != "confidence" else 0.94)
@@ -89,6 +89,32 @@ def test_a_tampered_margin_is_found_where_it_decides(compared, changed, said_at)
     compared["comparison"] |= derived_comparison(compared["comparison"])
     assert (compared["comparison"]["outcome"], problems(compared)) == ("equivalent", [])
     assert said_at("$.comparison.outcome", changed(compared, "$.comparison.margin", 0.0001)) != ""
+
+
+@pytest.mark.parametrize("name", ["ratio", "low", "high"])
+def test_a_null_run_is_judged_again_from_its_own_rounds(compared, changed, said_at, name):
+    """Its ratio and interval follow from what two copies of the baseline gave."""
+    place = f"$.comparison.certificate.{name}"
+    assert "which follows from its log_ratios" in said_at(place, changed(compared, place, 1.01))
+    better = [[value + 0.01 for value in session] for session in compared["comparison"]["certificate"]["log_ratios"]]
+    assert said_at(place, changed(compared, "$.comparison.certificate.log_ratios", better)) != ""
+
+
+def test_a_certificate_without_its_rounds_is_still_one(compared, changed):
+    """They came later than it did."""
+    assert problems(changed(compared, "$.comparison.certificate.log_ratios", ...)) == []
+
+
+def test_a_change_within_the_certificate_must_say_so(compared, changed, said_at):
+    """Twice as fast, where two copies of the baseline lie up to three times apart, is marked; and not otherwise."""
+    place = "$.comparison.within_certificate"
+    assert "False, which follows from log_ratios and certificate" in said_at(
+        place, changed(compared, place, value=True)
+    )
+    assert said_at(place, changed(compared, place, None)) != ""
+    wide = changed(compared, "$.comparison.certificate", {"ratio": 1.0, "low": 1 / 3, "high": 3.0, "half_width": 2.0})
+    assert "True, which follows" in said_at(place, wide)
+    assert problems(changed(wide, place, value=True)) == []
 
 
 @pytest.mark.parametrize(("name", "value"), [("half_width", 0.001), ("low", 0.5), ("high", 1.5), ("low", None)])

@@ -188,7 +188,10 @@ def test_the_comparison_keeps_its_raw_numbers_and_what_follows_from_them(short, 
     assert np.array(found["log_ratios"]) == pytest.approx(np.full((6, 60), np.log(2)))
     assert (found["outcome"], found["speedup"], found["low"]) == ("faster", verdict.ratio.value, verdict.ratio.low)
     assert (found["sessions"], found["rounds"], found["calls_per_epoch"]) == (6, 360, 250)
-    assert found["certificate"] == {"ratio": 1, "low": 1, "high": 1, "worker_kind": "process", "half_width": 0}
+    null = found["certificate"]
+    assert np.array(null.pop("log_ratios")) == pytest.approx(np.zeros((6, 30)))
+    assert null == {"ratio": 1, "low": 1, "high": 1, "worker_kind": "process", "half_width": 0}
+    assert found["within_certificate"] is False
 
 
 @pytest.mark.parametrize(("nanoseconds", "outcome"), [(30_000, "slower"), (20_000, "equivalent")])
@@ -276,7 +279,7 @@ def test_the_example_benchmark_writes_its_file(in_folder):
 def test_the_optimization_example_optimizes_what_it_says(in_folder, monkeypatch):
     """Half of the hidden units are gone, and the improvements are those measured, in real processes too."""
     monkeypatch.setitem(PRESETS, "quick", Design(sessions=2, rounds=6, epoch_ns=50_000))
-    monkeypatch.setattr("tinytorch.benchmarking.campaign.NULL", Design(sessions=2, rounds=4, epoch_ns=50_000))
+    monkeypatch.setattr("tinytorch.benchmarking.null_run.NULL", Design(sessions=2, rounds=4, epoch_ns=50_000))
     submission = run_optimization_workflow_example()
     assert load_submission(in_folder / "optimization_submission.json") == submission
     assert problems(submission) == []

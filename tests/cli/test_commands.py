@@ -293,7 +293,7 @@ def test_python_m_tinytorch_is_the_same_command(submission_file):
 def test_a_real_run_writes_a_file_that_validates(tmp_path, capsys, monkeypatch):
     """The whole loop, shortened: train, optimize, measure, compare, write, check."""
     monkeypatch.setitem(PRESETS, "quick", Design(sessions=2, rounds=6, epoch_ns=50_000))
-    monkeypatch.setattr("tinytorch.benchmarking.campaign.NULL", Design(sessions=2, rounds=4, epoch_ns=50_000))
+    monkeypatch.setattr("tinytorch.benchmarking.null_run.NULL", Design(sessions=2, rounds=4, epoch_ns=50_000))
     output = tmp_path / "submission.json"
     short = ["--epochs", "2", "--runs", "20", "--preset", "quick"]
     assert app.run(["run", *short, "--json", "--output", str(output)]) in {app.OK, app.INVALID}

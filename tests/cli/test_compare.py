@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,7 +17,7 @@ FAST, SLOW = "specimens:multiplies?side=8", "specimens:multiplies?side=96"
 def short_runs(monkeypatch):
     """Measure little: what is said is under test, not how well."""
     monkeypatch.setitem(PRESETS, "quick", Design(sessions=3, rounds=8, epoch_ns=50_000))
-    monkeypatch.setattr("tinytorch.benchmarking.campaign.NULL", Design(sessions=2, rounds=4, epoch_ns=50_000))
+    monkeypatch.setattr("tinytorch.benchmarking.null_run.NULL", Design(sessions=2, rounds=4, epoch_ns=50_000))
 
 
 def compare(*arguments):
@@ -88,10 +89,52 @@ def test_another_interpreter_can_run_the_candidate(capsys):
 def test_the_doctor_says_what_cannot_be_told_apart(capsys):
     """In plain words."""
     assert run(["doctor", "--seed", "1", "--seconds", "1"]) in {0, 1}
-    assert "cannot be told from nothing here" in capsys.readouterr().out
+    assert "told from nothing here" in capsys.readouterr().out
 
 
 def test_the_doctor_speaks_json(capsys):
     """For a log of many machines."""
     run(["doctor", SAME, "--json", "--seconds", "1"])
     assert json.loads(capsys.readouterr().out)["half_width"] >= 0
+
+
+def interrupted_at(monkeypatch, stage, step):
+    """Let the user press Ctrl-C at a step of a stage."""
+
+    @contextmanager
+    def shown():
+        def show(progress):
+            if (progress.stage, progress.step) == (stage, step):
+                raise KeyboardInterrupt
+
+        yield show
+
+    for command in ("compare", "doctor", "bench"):
+        monkeypatch.setattr(f"tinytorch.cli.{command}.shown", shown)
+
+
+def test_an_interrupted_comparison_prints_its_part_and_exits_with_130(capsys, monkeypatch):
+    """Its verdict rests on what there is, and it says that it is a part; nothing is measured again for a gate."""
+    interrupted_at(monkeypatch, "comparing", 11)
+    assert compare(SLOW, FAST, "--no-certificate", "--max-slowdown", "50") == 130
+    out = capsys.readouterr().out
+    assert "FASTER" in out
+    assert "broken off after 1 of 3 sessions and 2 of 8 rounds of the next" in out
+    assert "2 sessions with 10 rounds in all" in out
+
+
+def test_an_interrupted_null_run_prints_what_it_is_worth_and_no_verdict(capsys, monkeypatch):
+    """The certificate is of its rounds, and nothing was compared."""
+    interrupted_at(monkeypatch, "certifying", 6)
+    assert compare(SLOW, FAST) == 130
+    out = capsys.readouterr().out
+    assert "nothing can be said of the variants" in out
+    assert "cannot be told from nothing here" in out or "nothing bounds it" in out
+    assert "speed-up" not in out
+
+
+def test_an_interrupted_doctor_prints_its_part(capsys, monkeypatch):
+    """And exits with 130 whatever it found."""
+    interrupted_at(monkeypatch, "certifying", 6)
+    assert run(["doctor", SAME, "--seconds", "1"]) == 130
+    assert "It was broken off" in capsys.readouterr().out

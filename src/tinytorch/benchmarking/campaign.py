@@ -6,33 +6,29 @@ print(compare("package.module:before", "package.module:after").verdict.sentence(
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
-from tinytorch.benchmarking.certificate import Certificate, relevant, total, yardstick_variation
-from tinytorch.benchmarking.clock import Clock, utc_now
+from tinytorch.benchmarking.certificate import Certificate
+from tinytorch.benchmarking.clock import utc_now
 from tinytorch.benchmarking.comparison import Comparison, StopRule
 from tinytorch.benchmarking.design import FEWEST_SESSIONS, PRESETS, Design
 from tinytorch.benchmarking.environment import collect_environment
-from tinytorch.benchmarking.records import Lost, Session
+from tinytorch.benchmarking.null_run import certificate_of
+from tinytorch.benchmarking.records import Session, log_ratios, story
 from tinytorch.benchmarking.sessions import Hooks, Runner
 from tinytorch.benchmarking.statistics import AnytimeSignTest, FixedLooks, judge, paired_ratio
 from tinytorch.benchmarking.statistics.verdicts import MARGIN
 from tinytorch.benchmarking.subjects import Subject, subject_of
-from tinytorch.errors import MeasurementError, RangeError, explain
+from tinytorch.errors import RangeError, explain
 
-__all__ = ["certify", "compare"]
+__all__ = ["compare"]
 
 STOPS = ("fixed", "width", "decision")
 EXTENSION = 4  # with another rule than `fixed`, at most so many times the planned sessions
-NULL = Design(sessions=6, rounds=30, budget_seconds=2.0)
 SEEDS = 2**32
-CLOCK_READS = 1001
-NULL_SEED = 0x5EED  # the null run draws orders of its own
 
 
 def compare(
@@ -48,7 +44,8 @@ def compare(
 ) -> Comparison:
     """Measure variants side by side and say which is faster, by how much, or what it would take to tell.
 
-    An interrupt from the keyboard ends it early; what was measured up to then comes back, with `complete` false.
+    An interrupt from the keyboard ends it early; what was measured up to then comes back, with `complete` false: the
+    rounds of the session in progress too, and no session at all where it came during the null run.
 
     Args:
         baseline: What the others are compared with; see `tinytorch.benchmarking.subjects` for what can be given.
@@ -85,7 +82,8 @@ def compare(
     started = utc_now()
     hooks.on_attempt("started", _attempt(subjects, campaign.seed, started))
     try:
-        certificate = _certificate_of(subjects[0], design, campaign.seed, hooks) if certified else None
+        if certified:
+            campaign.certify()
         sessions = list(campaign.sessions(stop, margin))
     except BaseException as error:
         hooks.on_attempt("aborted", _attempt(subjects, campaign.seed, started) | {"reason": repr(error)})
@@ -102,25 +100,11 @@ def compare(
         lost=tuple(campaign.runner.lost),
         complete=not campaign.interrupted,
         environment=dict(collect_environment()),
-        certificate=certificate,
+        certificate=campaign.certificate,
         notes=tuple(_notes(design, campaign.runner.design)),
     )
     hooks.on_attempt("finished" if found.complete else "aborted", _attempt(subjects, campaign.seed, started))
     return _usable(found)
-
-
-def certify(subject: Any, *, seed: int | None = None, seconds: float = 2.0, hooks: Hooks | None = None) -> Certificate:
-    """Compare a subject with itself for about two seconds, and say what the instrument is worth here.
-
-    Raises:
-        MeasurementError: If the subject fails.
-
-    Example:
-        >>> 0 <= certify(lambda: sum(range(1000)), seconds=0.2).half_width
-        True
-    """
-    chosen = seed if seed is not None else secrets.randbelow(SEEDS)
-    return _certificate_of(subject_of(subject), replace(NULL, budget_seconds=seconds), chosen, hooks or Hooks())
 
 
 @dataclass(slots=True)
@@ -132,20 +116,30 @@ class _Campaign:
     seed: int
     hooks: Hooks
     interrupted: bool = False
+    certificate: Certificate | None = None
     runner: Runner = field(init=False)
 
     def __post_init__(self) -> None:
         self.runner = Runner(self.subjects, self.design, self.seed, self.hooks)
+
+    def certify(self) -> None:
+        """Find out what the instrument is worth; after an interrupt, nothing is compared."""
+        try:
+            self.certificate = certificate_of(self.subjects[0], self.design, self.seed, self.hooks)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        else:
+            self.interrupted = not self.certificate.complete
 
     def sessions(self, stop: StopRule, margin: float) -> Iterator[Session]:
         """Run session after session, until the rule says stop, or the keyboard does."""
         rule = _Rule(stop, self.design.sessions, margin)
         done: list[Session] = []
         try:
-            while self.runner.can_go_on and not rule.stops(done, self.runner.design.sessions):
+            while not self.interrupted and self.runner.can_go_on and not rule.stops(done, self.runner.design.sessions):
                 self.runner.detail = rule.detail(done)
-                session = self.runner.session(len(done))
-                done.append(session)
+                done.append(session := self.runner.session(len(done)))
+                self.interrupted = self.runner.interrupted
                 yield session
         except KeyboardInterrupt:
             self.interrupted = True
@@ -168,7 +162,7 @@ class _Rule:
             return len(done) >= affordable
         if len(done) >= self.most:
             return True
-        differences = _differences(done)
+        differences = log_ratios(done)
         if len(differences) < FEWEST_SESSIONS:  # one pair of processes does not show how processes differ
             return False
         if self.stop == "decision":
@@ -177,7 +171,7 @@ class _Rule:
         return FixedLooks(looks, self.margin / 2).stops(paired_ratio(differences))
 
     def detail(self, done: Sequence[Session]) -> str:
-        differences = _differences(done)
+        differences = log_ratios(done)
         if len(differences) < 2:
             return ""
         ratio = judge(differences, self.margin).ratio
@@ -188,12 +182,6 @@ class _Rule:
         )
 
 
-def _differences(done: Sequence[Session]) -> list[list[float]]:
-    """Give the log ratios of the first candidate so far."""
-    found = [[math.log(s.turns[0].wall_ns[n] / s.turns[1].wall_ns[n]) for n in s.rounds_of(0, 1)] for s in done]
-    return [session for session in found if session]
-
-
 def _design(preset: str | Design) -> tuple[Design, str]:
     if isinstance(preset, Design):
         return preset, "own"
@@ -202,55 +190,11 @@ def _design(preset: str | Design) -> tuple[Design, str]:
     return PRESETS[preset], preset
 
 
-def _certificate_of(subject: Subject, design: Design, seed: int, hooks: Hooks) -> Certificate:
-    """Run the null: the same subject in both seats."""
-    null = replace(NULL, threads=design.threads, timeout_seconds=design.timeout_seconds)
-    null = replace(null, budget_seconds=min(null.budget_seconds, design.budget_seconds), epoch_ns=design.epoch_ns)
-    runner = Runner([subject, subject], null, seed ^ NULL_SEED, hooks, stage="certifying")
-    start = hooks.clock.now_ns()
-    sessions: list[Session] = []
-    while runner.can_go_on and len(sessions) < runner.design.sessions:
-        sessions.append(runner.session(len(sessions)))
-    differences = _differences(sessions)
-    if not differences:
-        raise _story([subject.name, subject.name], runner.lost)
-    verdict = judge(differences)
-    return Certificate(
-        null=verdict.ratio,
-        outcome=verdict.outcome,
-        clock=_clock_audit(hooks.clock),
-        yardstick_cv=yardstick_variation(sessions),
-        steal_seconds=total(sessions, "steal_seconds"),
-        throttled_seconds=total(sessions, "throttled_seconds"),
-        worker_kind=sessions[0].turns[0].process["kind"],
-        seconds=(hooks.clock.now_ns() - start) / 1e9,
-        machine=relevant(collect_environment()),
-    )
-
-
-def _clock_audit(clock: Clock) -> dict[str, Any]:
-    """Read the clock again and again: what it costs, how fine it is, and whether it ever ran backwards."""
-    moments = [clock.now_ns() for _ in range(CLOCK_READS)]
-    steps = sorted(later - earlier for earlier, later in pairwise(moments))
-    finest = next((step for step in steps if step > 0), None)
-    return {"cost_ns": steps[len(steps) // 2], "resolution_ns": finest, "is_monotonic": steps[0] >= 0}
-
-
 def _usable(found: Comparison) -> Comparison:
     """Refuse a comparison that says nothing at all, and tell its story."""
     if not found.complete or any(found.log_ratios(number) for number in range(1, len(found.subjects))):
         return found
-    raise _story(found.names, found.lost)
-
-
-def _story(names: Sequence[str], lost: Sequence[Lost]) -> MeasurementError:
-    """Say which variants failed, and how, with the first one's traceback and last words."""
-    failures = [entry.failure.of(names[entry.variant]) for entry in lost]
-    told = " ".join(dict.fromkeys(failure.sentence() for failure in failures)).rstrip(".")
-    parts = [explain("a comparison", "of variants that run", told or "none that did")]
-    for failure in failures[:1]:
-        parts += [part for part in (failure.traceback, failure.stdout, failure.stderr) if part]
-    return MeasurementError("\n".join(parts))
+    raise story(("a comparison", "of variants that run"), found.names, found.lost, "none that did")
 
 
 def _attempt(subjects: Sequence[Subject], seed: int, started: str) -> dict[str, Any]:

@@ -10,7 +10,14 @@ from typing import Any, Self
 
 from tinytorch.benchmarking.certificate import Certificate
 from tinytorch.benchmarking.design import Design
-from tinytorch.benchmarking.records import Lost, Session, process_warnings
+from tinytorch.benchmarking.records import (
+    NO_STEADY_STATE,
+    Lost,
+    Session,
+    log_ratios,
+    process_warnings,
+    shared_warnings,
+)
 from tinytorch.benchmarking.statistics import (
     AnytimeSignTest,
     Cleaned,
@@ -24,6 +31,7 @@ from tinytorch.benchmarking.statistics import (
     holm,
     in_either,
     judge,
+    never_settle,
     paired_p_value,
     t_interval,
 )
@@ -31,7 +39,6 @@ from tinytorch.errors import StateError, explain
 
 __all__ = ["Comparison", "StopRule"]
 
-REGIME_NS = 500_000_000
 StopRule = str
 Counts = Sequence[int | None]
 
@@ -77,15 +84,14 @@ class Comparison:
 
     def log_ratios(self, candidate: int = 1) -> list[list[float]]:
         """Give ln(t_baseline / t_candidate) for each round that both finished, one list a session that has any."""
-        found = []
-        for session in self.sessions:
-            before, after = session.turns[0].wall_ns, session.turns[candidate].wall_ns
-            rounds = session.rounds_of(0, candidate)
-            found.append([math.log(before[number] / after[number]) for number in rounds])
-        return [session for session in found if session]
+        return log_ratios(self.sessions, candidate)
 
     def verdict_of(self, candidate: int = 1) -> Verdict:
         """Judge one candidate against the baseline.
+
+        The outcome follows from the interval alone, so that anyone with the rounds can judge again. The certificate's
+        half-width does not widen it: it is the width of a shorter run, and to ask for a change beyond it would ask
+        twice for the same certainty. A change within it is marked: `is_within_null`, and the sentence says so.
 
         Raises:
             StateError: If the two never finished a round together.
@@ -94,7 +100,8 @@ class Comparison:
         if not differences:
             rule, remedy = "at least one round of both variants", "See `lost` for what happened."
             raise StateError(explain("the comparison", rule, "none", at=self.names[candidate], remedy=remedy))
-        verdict = judge(differences, self.margin)
+        width = 0.0 if self.certificate is None else self.certificate.half_width
+        verdict = replace(judge(differences, self.margin), null_width=width)
         return self._anytime(verdict, differences) if self.stop == "decision" else verdict
 
     @property
@@ -123,20 +130,26 @@ class Comparison:
         return clean(self.log_ratios(candidate), causes)
 
     def latency(self, variant: int) -> Estimate:
-        """Estimate the seconds of one call, with its interval over sessions.
+        """Estimate the seconds of one call, with its interval over sessions; unknown where most of them never settled.
 
         On a shared machine it is worth a quarter either way, whatever the interval says.
         """
         medians = self._session_medians(variant)
         if not medians:
             return Estimate(None, None, None, reason="nothing was measured")
+        if not self.is_steady(variant):
+            return Estimate(None, None, None, reason=NO_STEADY_STATE)
         found = t_interval([math.log(median) for median in medians])
         value, low, high = (None if end is None else math.exp(end) for end in (found.value, found.low, found.high))
         return Estimate(value, low, high, reason=found.reason)
 
+    def is_steady(self, variant: int) -> bool:
+        """Whether a variant's times settled while it warmed up, in most sessions; few epochs cannot show otherwise."""
+        return not never_settle([s.turns[variant].warmup_ns for s in self.sessions if s.turns[variant].wall_ns])
+
     def regimes(self, variant: int) -> Regimes | None:
         """Look for two speeds in the medians of every half second; none where there are too few of them."""
-        medians = [median for session in self.sessions for median in self._half_seconds(session, variant)]
+        medians = [median for session in self.sessions for median in session.half_seconds(variant)]
         return find_regimes(medians) if len(medians) > 1 else None
 
     def outputs_agree(self) -> bool | None:
@@ -147,8 +160,9 @@ class Comparison:
     def warnings(self) -> list[str]:
         """Say what makes the numbers worth less."""
         found = [note for variant in range(len(self.subjects)) for note in self._warnings_of(variant)]
-        if not self.complete:
-            found.append(f"It was broken off after {len(self.sessions)} of {self.design.sessions} sessions.")
+        stolen = any(session.counters.get("steal_seconds") for session in self.sessions)
+        found += shared_warnings(self.environment, is_disturbed=stolen) if self.sessions else []
+        found += [] if self.complete else [self._broken_off()]
         return found + [entry.failure.of(self.names[entry.variant], entry.session).sentence() for entry in self.lost]
 
     @property
@@ -190,6 +204,14 @@ class Comparison:
             outcome = Outcome.FASTER if test.direction > 0 else Outcome.SLOWER
         return replace(verdict, outcome=outcome)
 
+    def _broken_off(self) -> str:
+        if not self.sessions:
+            return "It was broken off before a round was whole: nothing can be said of the variants."
+        rounds = len(self.sessions[-1].orders)
+        whole = len(self.sessions) - (rounds < self.design.rounds)
+        rest = "" if whole == len(self.sessions) else f" and {rounds} of {self.design.rounds} rounds of the next"
+        return f"It was broken off after {whole} of {self.design.sessions} sessions{rest}."
+
     def _marks(self, pairs: Sequence[tuple[Counts, Counts, list[int]]]) -> list[list[bool]]:
         before = [[bool(first[number]) for number in numbers] for first, _, numbers in pairs]
         after = [[bool(second[number]) for number in numbers] for _, second, numbers in pairs]
@@ -199,20 +221,9 @@ class Comparison:
         timed = [(session.turns[variant].wall_ns, session.calls) for session in self.sessions]
         return [statistics.median(wall) / calls / 1e9 for wall, calls in timed if wall]
 
-    def _half_seconds(self, session: Session, variant: int) -> list[float]:
-        """Give the median epoch of each half second, in seconds a call."""
-        medians, epochs, lasted = [], [], 0
-        for number, wall in enumerate(session.turns[variant].wall_ns):
-            epochs.append(wall / session.calls / 1e9)
-            lasted += sum(turns.wall_ns[number] for turns in session.turns if number < len(turns.wall_ns))
-            if lasted >= REGIME_NS:
-                medians.append(statistics.median(epochs))
-                epochs, lasted = [], 0
-        return [*medians, statistics.median(epochs)] if epochs else medians
-
     def _warnings_of(self, variant: int) -> list[str]:
         name, outputs = self.names[variant], [s.turns[variant].output for s in self.sessions if s.turns[variant].output]
-        found = []
+        found = [] if self.is_steady(variant) else [f"{name}: {NO_STEADY_STATE}."]
         if any(output.get("nan") for output in outputs):
             found.append(f"{name} gives NaN.")
         if any(output.get("repeats") is False for output in outputs):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tinytorch.errors import RangeError, explain
 
-__all__ = ["FEWEST_SESSIONS", "PRESETS", "Design", "calls_an_epoch", "orders", "williams_square"]
+__all__ = ["FEWEST_ROUNDS", "FEWEST_SESSIONS", "PRESETS", "Design", "calls_an_epoch", "orders", "williams_square"]
 
 EPOCH_NS = 2_000_000  # with 1 ms, a third of the rounds went into switching; with 2 ms, a fifth
 LONGEST_EPOCH_NS = 5_000_000  # a shared machine changes its speed about twice a second

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from tinytorch.benchmarking.workers import Failure, FailureKind
+from tinytorch.errors import MeasurementError, explain
 
-__all__ = ["Lost", "Session", "Spent", "Turns", "process_warnings"]
+__all__ = [
+    "NO_STEADY_STATE",
+    "Lost",
+    "Session",
+    "Spent",
+    "Turns",
+    "log_ratios",
+    "process_warnings",
+    "shared_warnings",
+    "story",
+]
 
 MIB = 1 << 20
+NO_STEADY_STATE = "no steady state: in most sessions the times had not settled when the warm-up ended"
+SHARED = "The machine is shared: a latency is worth a quarter either way; trust ratios of what ran side by side."
+REGIME_NS = 500_000_000  # a shared machine changes its speed about twice a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,17 @@ class Session:
         """Number the rounds that both variants finished."""
         return iter(range(min(len(self.turns[first].wall_ns), len(self.turns[second].wall_ns))))
 
+    def half_seconds(self, variant: int) -> list[float]:
+        """Give a variant's median epoch in each half second of rounds, in seconds a call; the last may be shorter."""
+        medians, epochs, lasted = [], [], 0
+        for number, wall in enumerate(self.turns[variant].wall_ns):
+            epochs.append(wall / self.calls / 1e9)
+            lasted += sum(turns.wall_ns[number] for turns in self.turns if number < len(turns.wall_ns))
+            if lasted >= REGIME_NS:
+                medians.append(statistics.median(epochs))
+                epochs, lasted = [], 0
+        return [*medians, statistics.median(epochs)] if epochs else medians
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         """Read back what `dataclasses.asdict` made."""
@@ -136,6 +162,32 @@ class Lost:
         return cls(record["variant"], record["session"], failure)
 
 
+def log_ratios(sessions: Sequence[Session], candidate: int = 1) -> list[list[float]]:
+    """Give ln(t_baseline / t_candidate) for each round that both finished, one list a session that has any."""
+    found = []
+    for session in sessions:
+        before, after = session.turns[0].wall_ns, session.turns[candidate].wall_ns
+        found.append([math.log(before[number] / after[number]) for number in session.rounds_of(0, candidate)])
+    return [session for session in found if session]
+
+
+def story(rule: tuple[str, str], names: Sequence[str], lost: Sequence[Lost], otherwise: str) -> MeasurementError:
+    """Make an error of what failed, and how, with the first failure's traceback and last words.
+
+    Args:
+        rule: What must be, and what it must be.
+        names: What readers call the variants.
+        lost: The failures.
+        otherwise: What to say where there were none.
+    """
+    failures = [entry.failure.of(names[entry.variant]) for entry in lost]
+    told = " ".join(dict.fromkeys(failure.sentence() for failure in failures)).rstrip(".")
+    parts = [explain(*rule, told or otherwise)]
+    for failure in failures[:1]:
+        parts += [part for part in (failure.traceback, failure.stdout, failure.stderr) if part]
+    return MeasurementError("\n".join(parts))
+
+
 def process_warnings(name: str, processes: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say whether a subject's processes grew or forked, from what they said of themselves first and last.
 
@@ -149,6 +201,16 @@ def process_warnings(name: str, processes: Sequence[Mapping[str, Any]]) -> list[
         growth, calls = (statistics.median(column) for column in zip(*grown, strict=True))
         found.append(f"{name} kept {growth / MIB:,.0f} MiB more after {calls:,.0f} calls: it leaks, or it caches.")
     return found
+
+
+def shared_warnings(environment: Mapping[str, Any], *, is_disturbed: bool) -> list[str]:
+    """Say what an absolute latency is worth where others share the machine.
+
+    Args:
+        environment: The record of the machine.
+        is_disturbed: Whether a hypervisor was seen to give time to others.
+    """
+    return [SHARED] if environment.get("is_virtual") or is_disturbed else []
 
 
 def _growth(process: Mapping[str, Any]) -> tuple[int, int] | None:

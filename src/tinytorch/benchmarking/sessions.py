@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -105,9 +106,9 @@ class _Seat:
     turns: Turns = field(default_factory=Turns)
     outputs: list[dict[str, Any]] = field(default_factory=list)
 
-    def finished(self, departure: Departure | None) -> Turns:
-        """Give what was measured, with how the worker ended."""
-        columns: dict[str, Any] = {name: tuple(values) for name, values in self.columns.items()}
+    def finished(self, departure: Departure | None, rounds: int) -> Turns:
+        """Give what was measured in whole rounds, with how the worker ended."""
+        columns: dict[str, Any] = {name: tuple(values[:rounds]) for name, values in self.columns.items()}
         left = departure is not None and departure.left_children
         printed = 0 if departure is None else departure.printed_bytes
         return replace(self.turns, process=self.process, left_children=left, printed_bytes=printed, **columns)
@@ -128,6 +129,7 @@ class Runner:
         stage: What whoever watches is told that this is.
         detail: What they are told of it.
         design: As given, and cut to the budget once a round's length is known.
+        interrupted: Whether the keyboard ended a session among its rounds, or after them.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class Runner:
         self.calls: int | None = None
         self.stage = stage
         self.detail = ""
+        self.interrupted = False
         self._seed = seed
         self._hooks = hooks
 
@@ -149,30 +152,35 @@ class Runner:
         return 0 in alive and len(alive) >= min(2, len(self.subjects))
 
     def session(self, index: int) -> Session:
-        """Run one session.
+        """Run one session; an interrupt from the keyboard among its rounds ends it there, and keeps the whole ones.
 
         Raises:
             RangeError: If the variants are too slow for the budget.
+            KeyboardInterrupt: If it came before the first round.
         """
         chance = random.Random(f"{self._seed}/{index}")  # noqa: S311  orders, not secrets
         now, before = self._hooks.clock.now_ns, self._hooks.counters()
         moments = [now()]
         seats: dict[int, _Seat] = {}
+        rounds: list[tuple[tuple[int, ...], float | None]] = []
         try:
             self._start(index, chance, seats)
             moments.append(now())
             yardsticks = self._yardsticks(index, seats)
             calls = self._warm_up(index, seats)
             moments.append(now())
-            rounds = list(self._rounds(index, seats, calls, chance))
+            with self._breakable():
+                rounds.extend(self._rounds(index, seats, calls, chance))  # what it took before an interrupt, it keeps
             moments.append(now())
-            yardsticks += self._yardsticks(index, seats)
-            self._each(index, seats, self._digest)
+            with self._breakable():
+                yardsticks += [] if self.interrupted else self._yardsticks(index, seats)
+                self._each(index, {} if self.interrupted else seats, self._digest)
         finally:
             ended = {variant: seat.worker.close() for variant, seat in seats.items()}
         moments.append(now())
         seated = self._seated
-        turns = [seated[v].finished(ended.get(v)) if v in seated else Turns() for v in range(len(self.subjects))]
+        whole = len(rounds)
+        turns = [seated[v].finished(ended.get(v), whole) if v in seated else Turns() for v in range(len(self.subjects))]
         return Session(
             index=index,
             calls=calls,
@@ -183,6 +191,14 @@ class Runner:
             counters=self._hooks.counters().since(before).as_dict(),
             spent=_spent(moments, turns),
         )
+
+    @contextmanager
+    def _breakable(self) -> Iterator[None]:
+        """Let an interrupt from the keyboard end what is being done, and no more."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.interrupted = True
 
     def _alive(self) -> list[int]:
         failed = [entry.variant for entry in self.lost]

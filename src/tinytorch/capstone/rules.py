@@ -26,9 +26,10 @@ EXACT = 1e-6  # relative: far more than the last bits in which two machines may 
 ROUNDED = 0.01  # relative: the most that the rounding of numbers written by hand may explain
 ROUNDED_DELTA = 0.0005  # absolute: the same for a difference of ratios, half a tenth of a point
 LAST_BITS = 1e-9
-SOURCE: dict[Steps, str] = {
+SOURCES = {"half_width": "low and high", "within_certificate": "log_ratios and certificate"}
+OTHER_SOURCE: dict[Steps, str] = {
     ("comparison",): "log_ratios and margin",
-    ("comparison", "certificate"): "low and high",
+    ("comparison", "certificate"): "its log_ratios",
 }
 AGAIN = "Let `tinytorch run` compute it."
 
@@ -94,7 +95,7 @@ def check_improvements(submission: Object) -> Iterator[Problem]:
 
 
 def check_comparison(submission: Object) -> Iterator[Problem]:
-    """Judge the comparison of the two models again from its raw log ratios, and compare."""
+    """Judge the comparison of the two models, and its null run, again from their raw log ratios, and compare."""
     claimed = submission.get("comparison", {})
     null = claimed.get("certificate") or {}
     parts: tuple[tuple[Steps, Object, Object], ...] = (
@@ -104,9 +105,8 @@ def check_comparison(submission: Object) -> Iterator[Problem]:
     for steps, given, expected in parts:
         for name, value in expected.items():
             if name in given and not _is_same(given[name], value):
-                yield Problem(
-                    (*steps, name), f"{_written(value)}, which follows from {SOURCE[steps]}", given[name], AGAIN
-                )
+                rule = f"{_written(value)}, which follows from {SOURCES.get(name, OTHER_SOURCE[steps])}"
+                yield Problem((*steps, name), rule, given[name], AGAIN)
 
 
 RULES: tuple[Rule, ...] = (

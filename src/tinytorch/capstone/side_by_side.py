@@ -62,6 +62,5 @@ def section(found: Comparison) -> dict[str, Any]:
 
 
 def _certificate(certificate: Certificate) -> dict[str, Any]:
-    null = certificate.null
-    raw = {"ratio": null.value, "low": null.low, "high": null.high, "worker_kind": certificate.worker_kind}
-    return raw | derived_certificate(raw)
+    rounds = [list(session) for session in certificate.log_ratios]
+    return derived_certificate({"log_ratios": rounds}) | {"worker_kind": certificate.worker_kind, "log_ratios": rounds}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tinytorch.benchmarking import Certificate, Comparison
-    from tinytorch.benchmarking.statistics import Gate
+    from tinytorch.benchmarking.statistics import Gate, Verdict
 
 __all__ = ["execute", "print_certificate"]
 
@@ -64,7 +64,7 @@ def _subject(subject_of: Any, options: Namespace, who: str, given: str) -> Any:
 
 def _gates(found: Comparison, options: Namespace) -> dict[int, Gate]:
     """Judge each candidate's slow-down; one that does not pass is measured once more, in new sessions."""
-    if options.max_slowdown is None:
+    if options.max_slowdown is None or not found.complete:
         return {}
     from tinytorch.benchmarking.statistics import gate
 
@@ -82,23 +82,35 @@ def _document(found: Comparison, gates: dict[int, Gate]) -> dict[str, Any]:
     from dataclasses import asdict
 
     numbers = [number for number in range(1, len(found.subjects)) if found.log_ratios(number)]
-    verdicts = {
-        found.names[n]: asdict(found.verdict_of(n)) | {"sentence": found.verdict_of(n).sentence()} for n in numbers
-    }
     judged = {found.names[number]: asdict(gate) for number, gate in gates.items()}
-    return {"verdicts": verdicts, "gates": judged, "warnings": found.warnings(), "comparison": found.to_dict()}
+    return {
+        "verdicts": {found.names[number]: _verdict(found.verdict_of(number)) for number in numbers},
+        "gates": judged,
+        "certificate": None if found.certificate is None else found.certificate.findings(),
+        "warnings": found.warnings(),
+        "comparison": found.to_dict(),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(verdict) | {"is_within_null": verdict.is_within_null, "sentence": verdict.sentence()}
 
 
 def _print(found: Comparison, gates: dict[int, Gate], path: str | None) -> None:
     from rich.text import Text
 
     console = output.console()
-    console.print(_table(found))
+    if found.sessions:
+        console.print(_table(found))
     for number in range(1, len(found.subjects)):
         if found.log_ratios(number):
             verdict = found.verdict_of(number)
             console.print(
-                Text.assemble((f"{verdict.outcome}: ".upper(), output.VERDICTS[verdict.outcome]), verdict.sentence())
+                Text.assemble(
+                    (f"{verdict.outcome}: ".upper(), output.VERDICTS[verdict.outcome]), _sentence(found, number)
+                )
             )
     for number, gate in gates.items():
         console.print(
@@ -110,12 +122,26 @@ def _print(found: Comparison, gates: dict[int, Gate], path: str | None) -> None:
         console.print(Text(f"Note: {text}", style="yellow"))
     if found.certificate:
         print_certificate(console, found.certificate)
-    spent = (
-        f"{len(found.sessions)} sessions of {found.design.rounds} rounds in {found.seconds:.1f} s, seed {found.seed}."
-    )
-    console.print(Text(spent, style="dim"))
+    console.print(Text(_spent(found), style="dim"))
     if path:
         console.print(Text.assemble("The record is in ", (path, "bold"), "."), soft_wrap=True)
+
+
+def _sentence(found: Comparison, number: int) -> str:
+    """Say a verdict in words; of several candidates, by name."""
+    said, name = found.verdict_of(number).sentence(), found.names[number]
+    if len(found.subjects) == 2:
+        return said
+    return said.replace("The candidate", name).replace("The two", f"{name} and the baseline")
+
+
+def _spent(found: Comparison) -> str:
+    """Say what it cost; a session that was broken off counts as one, with the rounds that it has."""
+    rounds = sum(len(session.orders) for session in found.sessions)
+    made = f"{len(found.sessions)} sessions of {found.design.rounds} rounds"
+    if rounds < len(found.sessions) * found.design.rounds:
+        made = f"{len(found.sessions)} sessions with {rounds} rounds in all"
+    return f"{made} in {found.seconds:.1f} s, seed {found.seed}."
 
 
 def _table(found: Comparison) -> Table:

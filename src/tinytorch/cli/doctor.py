@@ -10,6 +10,7 @@ from tinytorch.cli.progress import shown
 
 __all__ = ["execute"]
 
+INTERRUPTED = 130
 DEFAULT = "tinytorch.benchmarking.specimen:small_product"
 
 
@@ -21,7 +22,7 @@ def execute(options: Namespace) -> int:
         subject = options.subject or DEFAULT
         found = certify(subject, seed=options.seed, seconds=options.seconds, hooks=Hooks(on_progress=on_progress))
     if options.json:
-        output.print_json(found.to_dict() | {"half_width": found.half_width, "sentences": found.sentences()})
+        output.print_json(found.to_dict() | found.findings())
     else:
         print_certificate(output.console(), found)
-    return int(found.is_false_alarm)
+    return int(found.is_false_alarm) if found.complete else INTERRUPTED

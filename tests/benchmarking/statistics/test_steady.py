@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tinytorch.benchmarking.statistics import SteadyState, steady, steady_state
+from tinytorch.benchmarking.statistics import SteadyState, never_settle, steady, steady_state
 from tinytorch.benchmarking.statistics.steady import FEWEST_STEADY, _squared_errors
 from tinytorch.errors import RangeError
 
@@ -160,3 +160,20 @@ def test_the_rule_is_the_documented_one(count, shape):
         }[shape]
         series = np.exp(level + noise).tolist()
         assert steady_state(series).cut == plainly(series)
+
+
+@pytest.mark.parametrize(
+    ("ramps", "flats", "others", "never"), [(2, 1, 0, True), (1, 1, 0, False), (2, 1, 1, False), (0, 0, 1, False)]
+)
+def test_no_steady_state_is_said_where_most_series_show_it(ramps, flats, others, never):
+    """Half of them are not most; one that is too short, or empty, shows nothing and counts as settled."""
+    flat = [1.0, 1.1] * 100
+    short = [list(range(50))] * others
+    assert never_settle([list(range(200))] * ramps + [flat] * flats + short) is never
+    assert not never_settle([[]])
+
+
+def test_too_few_values_do_not_show_that_a_series_never_settles():
+    """Not steady for all one knows, and not seen to be unsteady either."""
+    short, ramp = steady_state(range(50)), steady_state(range(200))
+    assert [(found.is_steady, found.never_settles) for found in (short, ramp)] == [(False, False), (False, True)]

@@ -75,7 +75,10 @@ def test_a_ratio_without_ends_decides_nothing():
     """One session says nothing of another."""
     found = judge([[5.0] * 60])
     assert (found.outcome, found.minimum_detectable_effect, found.sessions_to_decide) == (Outcome.UNDECIDED, None, None)
-    assert found.sentence() == "Undecided: 148.413 times as fast, no interval (one value has no spread)."
+    assert (
+        found.sentence()
+        == "The two cannot be told apart yet: 148.413 times as fast, no interval (one value has no spread)."
+    )
 
 
 def test_judging_rounds_is_judging_their_two_ratios():
@@ -179,7 +182,7 @@ def test_sentences():
     made = ratio(0.96, 1.04, **effect)
     found = judge_ratios(made, made)
     assert found.sentence() == (
-        "Undecided: 0.999 times as fast, 95 % interval 0.960 to 1.040. A change of "
+        "The two cannot be told apart yet: 0.999 times as fast, 95 % interval 0.960 to 1.040. A change of "
         f"{100 * found.minimum_detectable_effect:.2g} % would be seen in four of five such comparisons; "
         f"about {found.sessions_to_decide} more sessions would decide."
     )
@@ -262,3 +265,28 @@ def test_what_the_instrument_makes_itself_has_to_be_passed_by_the_effect():
     more = judge_ratios(made, made, threshold=0.01).sessions_to_decide
     assert more == sessions_needed(math.log(1.03 / 1.01), 0.05, 1e-9, 6)
     assert more > judge_ratios(made, made).sessions_to_decide
+
+
+@pytest.mark.parametrize(
+    ("value", "width", "is_within"),
+    [
+        (1.0199, 0.02, True),
+        (1.0201, 0.02, False),
+        (1 / 1.0199, 0.02, True),
+        (1 / 1.0201, 0.02, False),
+        (1.02, 0, False),
+    ],
+)
+def test_a_change_within_what_identical_variants_differ_by_is_marked(value, width, is_within):
+    """On both sides of 1 alike; the outcome stays that of the interval."""
+    clear = ratio(value * 0.999, value * 1.001, value=value)
+    verdict = replace(judge_ratios(clear, clear, margin=0.001), null_width=width)
+    assert verdict.outcome in {Outcome.FASTER, Outcome.SLOWER}
+    assert (verdict.is_within_null, "2 % apart here" in verdict.sentence()) == (is_within, is_within)
+
+
+def test_no_change_is_within_nothing():
+    """Equivalent and undecided claim none."""
+    alike, wide = ratio(0.999, 1.001), ratio(0.9, 1.1)
+    for verdict in (judge_ratios(alike, alike), judge_ratios(wide, wide)):
+        assert not replace(verdict, null_width=0.5).is_within_null

@@ -41,7 +41,7 @@ from tinytorch.benchmarking.statistics.ratios import (
 )
 from tinytorch.benchmarking.statistics.regimes import Mode, Regimes, Shape, find_regimes
 from tinytorch.benchmarking.statistics.sequential import AnytimeSignTest, FixedLooks
-from tinytorch.benchmarking.statistics.steady import SteadyState, steady_state
+from tinytorch.benchmarking.statistics.steady import SteadyState, never_settle, steady_state
 from tinytorch.benchmarking.statistics.verdicts import Outcome, Verdict, holm, judge, judge_ratios
 
 __all__ = [
@@ -83,6 +83,7 @@ __all__ = [
     "littles_law_gap",
     "mcnemar",
     "mean",
+    "never_settle",
     "non_inferiority",
     "normalized",
     "paired_difference",

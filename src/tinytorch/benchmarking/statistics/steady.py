@@ -9,7 +9,7 @@ import numpy as np
 
 from tinytorch.benchmarking.statistics.inputs import require_values
 
-__all__ = ["BATCH", "FEWEST_STEADY", "SteadyState", "steady_state"]
+__all__ = ["BATCH", "FEWEST_STEADY", "SteadyState", "never_settle", "steady_state"]
 
 BATCH = 5
 FEWEST_LEFT = 10  # batches; fewer have a small spread by chance
@@ -35,6 +35,11 @@ class SteadyState:
     cut: int | None
     values: int
     reason: str | None = None
+
+    @property
+    def never_settles(self) -> bool:
+        """Whether it was seen not to settle; too few values do not show it."""
+        return self.reason == NO_STEADY_STATE
 
 
 def steady_state(values: Sequence[float]) -> SteadyState:
@@ -71,6 +76,19 @@ def steady_state(values: Sequence[float]) -> SteadyState:
     if cut is None:
         return SteadyState(is_steady=False, cut=None, values=len(series), reason=NO_STEADY_STATE)
     return SteadyState(is_steady=True, cut=(cut or _cold_batches(batches)) * BATCH, values=len(series))
+
+
+def never_settle(series: Sequence[Sequence[float]]) -> bool:
+    """Say whether most of several series were seen not to settle: `no steady state`.
+
+    A series of fewer than 125 values shows nothing, and counts as settled; so does an empty one.
+
+    Example:
+        >>> never_settle([range(200), range(200), [1.0, 1.1] * 100])
+        True
+    """
+    found = [steady_state(values).never_settles for values in series if len(values)]
+    return 2 * sum(found) > len(series)
 
 
 def _settled(batches: np.ndarray) -> int | None:

@@ -44,6 +44,8 @@ class Verdict:
         sessions_to_decide: How many more sessions would decide in four of five cases, if the ratio is what it seems;
             none where it is decided, or 10,000 would not do.
         threshold: A difference, as a share, that the instrument itself makes; what lies within is not faster or slower.
+        null_width: How far from 1, as a share, the instrument's interval for two identical variants reached; 0 where
+            nobody asked. It changes no outcome, and no interval; `is_within_null` says what it means for one.
     """
 
     outcome: Outcome
@@ -53,6 +55,13 @@ class Verdict:
     minimum_detectable_effect: float | None
     sessions_to_decide: int | None
     threshold: float = 0.0
+    null_width: float = 0.0
+
+    @property
+    def is_within_null(self) -> bool:
+        """Whether it says faster or slower of a change no larger than what two identical variants may come out by."""
+        is_change = self.outcome in {Outcome.FASTER, Outcome.SLOWER}
+        return is_change and abs(math.log(self.ratio.value)) <= math.log1p(self.null_width)
 
     def sentence(self) -> str:
         """Say it in words.
@@ -61,7 +70,7 @@ class Verdict:
             >>> judge([[0.69, 0.70, 0.68, 0.71], [0.70, 0.69, 0.71, 0.69]]).sentence()
             'The candidate is faster: 2.004 times as fast, 95 % interval 1.974 to 2.034.'
         """
-        return SENTENCES[self.outcome].format(self._interval(), margin=self.margin) + self._price()
+        return SENTENCES[self.outcome].format(self._interval(), margin=self.margin) + self._price() + self._doubt()
 
     def _interval(self) -> str:
         share, ratio = f"{self.ratio.confidence:.0%}".replace("%", " %"), self.ratio
@@ -80,12 +89,18 @@ class Verdict:
         more = self.sessions_to_decide
         return f"{seen}; about {more} more sessions would decide." if more else f"{seen}."
 
+    def _doubt(self) -> str:
+        if not self.is_within_null:
+            return ""
+        width = f"{100 * self.null_width:.2g} %"
+        return f" Two identical variants may come out {width} apart here: see it a second time before you rely on it."
+
 
 SENTENCES = {
     Outcome.FASTER: "The candidate is faster: {}.",
     Outcome.SLOWER: "The candidate is slower: {}.",
     Outcome.EQUIVALENT: "The two are equivalent within {margin:.1%}: {}.",
-    Outcome.UNDECIDED: "Undecided: {}.",
+    Outcome.UNDECIDED: "The two cannot be told apart yet: {}.",
 }
 
 
