@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tinytorch.capstone.structure import SCHEMA_FILE
 from tinytorch.perf import TECHNIQUES
+from tinytorch.perf.acceleration import TWINS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "submission-format.md").read_text(encoding="utf-8")
@@ -39,3 +40,10 @@ def test_every_technique_is_documented_with_its_claim():
     page = (DOCS / "compression.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w.]+)` \| (.+) \|$", page, re.MULTILINE)
     assert dict(rows) == {technique.name: technique.claim for technique in TECHNIQUES.values()}
+
+
+def test_every_compiled_twin_is_documented():
+    """The page on acceleration has a row for each."""
+    page = (DOCS / "acceleration.md").read_text(encoding="utf-8")
+    rows = page.partition("\n## The twins\n")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == set(TWINS)

@@ -4,6 +4,9 @@ A function decorated with `@op` takes arrays (positional), options (keyword-only
 backprop rule per array: a function from the gradient of the value to the gradient of that array, or None where there is
 none. A rule runs only if its input requires grad, so nothing is computed for nobody. It returns `g`, a view of it, or
 a new array; it may leave broadcast axes in, which are summed here, for all ops alike.
+
+A lower floor may put a compiled twin in the place of an op's function, by `Op.use`. What changes is the content of the
+cell that the call on tensors closes over: nothing is looked up, so ops pay nothing for it, twin or none.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any
+from types import CellType, FunctionType
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,14 +58,28 @@ class Op:
     """One entry of the list of ops.
 
     Attributes:
-        run: The function on arrays, as it was written.
+        run: The function on arrays, as it was written; it defines the op.
         call: The same on tensors; records a node.
         node: The class of that node.
+        place: Where `call` finds its function on arrays.
     """
 
     run: Callable[..., Value]
     call: Call
     node: type[OpNode]
+    place: CellType
+
+    @property
+    def in_force(self) -> Callable[..., Value]:
+        """The function on arrays that `call` runs: `run`, or a twin of it."""
+        return cast("Callable[..., Value]", self.place.cell_contents)
+
+    def use(self, run: Callable[..., Value]) -> None:
+        """Let `call` run another function on arrays, in all threads: one that gives what `run` gives, only faster.
+
+        Graphs that are recorded, traced graphs and nodes made by hand keep the function that they have.
+        """
+        self.place.cell_contents = run
 
 
 ARRAY_OPTIONS = {"condition", "key", "mask", "mean"}  # elsewhere, an array after the inputs is no option
@@ -82,11 +100,17 @@ def op(name: str) -> Callable[[Callable[..., Value]], Call]:
         node = type(f"{name}Backward", (OpNode,), {"run": staticmethod(run), "__doc__": run.__doc__})
         call = _wrapper(run)(run, node)
         update_wrapper(call, run)
-        OPS[run.__name__] = Op(run, call, node)
+        OPS[run.__name__] = Op(run, call, node, _place(call))
         NODES[node.__name__] = node
         return call
 
     return register
+
+
+def _place(call: Call) -> CellType:
+    """Find the cell that holds what a call on tensors runs."""
+    function = cast("FunctionType", call)
+    return (function.__closure__ or ())[function.__code__.co_freevars.index("run")]
 
 
 def together(backprop: Callable[[Array], tuple[Array, ...]], count: int) -> Rules:
@@ -182,12 +206,12 @@ def _unary(run: Callable[..., Value], node: type[OpNode]) -> Call:
     def call(x: Any, **options: Any) -> Tensor:
         if type(x) is not tensor_type:
             if type(x) in RECORDERS:
-                return RECORDERS[type(x)](run, (x,), options)
+                return RECORDERS[type(x)](node.run, (x,), options)
             x = x if isinstance(x, tensor_type) else tensor_type(x)
         try:
             value, rules = run(x.data, **options) if options else run(x.data)
         except ValueError as error:
-            raise _explained(error, run, (x,)) from error
+            raise _explained(error, node, (x,)) from error
         out = new(tensor_type)
         out.data = value if type(value) is ndarray else np.asarray(value)
         if x.requires_grad and mode.recording:
@@ -201,12 +225,12 @@ def _ternary(run: Callable[..., Value], node: type[OpNode]) -> Call:
     def call(x: Any, y: Any, z: Any) -> Tensor:
         if not type(x) is type(y) is type(z) is tensor_type:
             if (record := _recorder((x, y, z))) is not None:
-                return record(run, (x, y, z), {})
+                return record(node.run, (x, y, z), {})
             x, y, z = _operands((x, y, z))
         try:
             value, rules = run(x.data, y.data, z.data)
         except ValueError as error:
-            raise _explained(error, run, (x, y, z)) from error
+            raise _explained(error, node, (x, y, z)) from error
         out = new(tensor_type)
         out.data = value if type(value) is ndarray else np.asarray(value)
         if mode.recording and (x.requires_grad or y.requires_grad or z.requires_grad):
@@ -221,13 +245,13 @@ def _nary(run: Callable[..., Value], node: type[OpNode]) -> Call:
         for x in inputs:
             if type(x) is not tensor_type:
                 if (record := _recorder(inputs)) is not None:
-                    return record(run, inputs, options)
+                    return record(node.run, inputs, options)
                 inputs = _operands(inputs)
                 break
         try:
             value, rules = run(*[x.data for x in inputs], **options)
         except ValueError as error:
-            raise _explained(error, run, inputs) from error
+            raise _explained(error, node, inputs) from error
         out = new(tensor_type)
         out.data = value if type(value) is ndarray else np.asarray(value)
         if mode.recording and any(x.requires_grad for x in inputs):
@@ -265,12 +289,12 @@ def as_operand(x: Any, kind: np.dtype[Any] | None) -> Any:
     raise DTypeError(explain("an operand", rule, type(x).__name__, remedy="Wrap the values in Tensor(...)."))
 
 
-def _explained(error: ValueError, run: Callable[..., Value], inputs: tuple[Any, ...]) -> Exception:
+def _explained(error: ValueError, node: type[OpNode], inputs: tuple[Any, ...]) -> Exception:
     """Name the op and the shapes; NumPy's own message says what does not fit."""
     if isinstance(error, TinyTorchError):
         return error
     shapes = " and ".join(str(np.shape(x.data)) for x in inputs)
-    return ShapeError(explain(f"the input of {run.__name__}", "of shapes that fit", shapes, remedy=f"{error}."))
+    return ShapeError(explain(f"the input of {node.run.__name__}", "of shapes that fit", shapes, remedy=f"{error}."))
 
 
 def _wrapper(run: Callable[..., Value]) -> Callable[[Callable[..., Value], type[OpNode]], Call]:
