@@ -15,6 +15,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
@@ -108,6 +109,20 @@ def int8_linear(step: Step) -> Cost:
     packed = step.options["layer"].packed
     cost = product(step)
     return cost + Cost(0, packed.inputs * packed.outputs + 8 * packed.outputs, 0)
+
+
+def int8_conv2d(step: Step) -> Cost:
+    """Cost what a convolution costs; the kernels are read as bytes, with their scales and biases."""
+    outputs, *kernel = step.options["layer"].packed.shape
+    size = math.prod(kernel)
+    return _streamed(step, 2 * step.output.size * size) + Cost(0, outputs * (size + 8), 0)
+
+
+def look_up_bytes(step: Step) -> Cost:
+    """Cost a product with the row's scale for each number; the rows taken are read as they are stored."""
+    layer, rows = step.options["layer"], step.inputs[0].size
+    stored = layer.stored_bytes() * rows // layer.vocab_size
+    return Cost(step.output.size, step.inputs[0].nbytes + stored, step.output.nbytes)
 
 
 def cross_entropy(step: Step) -> Cost:
@@ -228,11 +243,13 @@ COSTS: dict[str, Formula] = {
     "embedding": look_up,
     "exp": each(1),
     "gelu": each(9),  # x², its multiple, + 1, two products, tanh, + 1, x / 2, the product
-    "layer_norm": layer_norm,
+    "int8_conv2d": int8_conv2d,
     "int8_linear": int8_linear,
+    "layer_norm": layer_norm,
     "linear": product,
     "log": each(1),
     "log_softmax": each(5),  # largest, difference, exp, sum, difference
+    "look_up": look_up_bytes,
     "matmul": product,
     "max": each_input(1),
     "max_pool2d": max_pool2d,

@@ -15,6 +15,7 @@ from tinytorch.perf.kernels import arrays, form
 from tinytorch.perf.kernels.convolution import pack_convolution
 from tinytorch.perf.kernels.dense import CURVES, Dense, pack_chain
 from tinytorch.perf.kernels.int8 import PackedLinear
+from tinytorch.perf.kernels.int8_convolution import PackedConvolution
 from tinytorch.perf.simplification import count_uses
 
 __all__ = ["Kernel", "Task", "tasks_of"]
@@ -78,8 +79,8 @@ def tasks_of(graph: Graph) -> list[Task]:
     for step in graph.steps:
         if step.output in done:
             continue
-        if step.op == "int8_linear" and fuses:
-            task = _int8_task(step, following.get(step.output))
+        if step.op in BYTE_TASKS and fuses:
+            task = BYTE_TASKS[step.op](step, following)
         elif fuses and _is_own_convolution(step):
             task = _convolution_task(step, following.get(step.output))
         else:
@@ -153,9 +154,9 @@ def _flattened(kernel: Callable[..., None], rows: int) -> Callable[..., None]:
     return run
 
 
-def _int8_task(step: Step, after: Step | None) -> Task:
+def _int8_task(step: Step, following: dict[Value, Step]) -> Task:
     """Do a layer of bytes, and the activation that follows it, at once."""
-    layer, x = step.options["layer"], step.inputs[0]
+    layer, x, after = step.options["layer"], step.inputs[0], following.get(step.output)
     packed: PackedLinear = layer.packed
     if x.dtype != np.float32 or packed.form == "numpy":
         return _task(step)
@@ -169,6 +170,41 @@ def _int8_task(step: Step, after: Step | None) -> Task:
         return Kernel(kernel if len(x.shape) == 2 else _flattened(kernel, rows), extras, named=False)
 
     return Task(steps, (x,), steps[-1].output, make, weights=(packed.values, packed.columns))
+
+
+def _int8_convolution_task(step: Step, following: dict[Value, Step]) -> Task:
+    """Do a convolution of bytes, the activation and the max pooling that follow it, at once."""
+    layer, x, steps = step.options["layer"], step.inputs[0], [step]
+    packed: PackedConvolution = layer.packed
+    if x.dtype != np.float32 or packed.form == "numpy" or not step.output.size:
+        return _task(step)
+    after = following.get(step.output)
+    if after is not None and after.op in CURVES:
+        steps.append(after)
+        after = following.get(after.output)
+    size = _tiled_by(after)
+    steps += [after] if after is not None and size > 1 else []
+    curve = next((each.op for each in steps if each.op in CURVES), "none")
+    how = (CURVES[curve], np.float32(layer.input_scale or 0))
+
+    def make() -> Kernel:
+        own = packed.scratch(x.shape[2], x.shape[3], size)
+        extras = (packed.values, packed.columns, own.sizes, own.memory, how)
+        return Kernel(packed.kernel(), extras, named=False)
+
+    return Task(tuple(steps), (x,), steps[-1].output, make, weights=(packed.values, packed.columns))
+
+
+def _tiled_by(step: Step | None) -> int:
+    """Give the size of a max pooling's windows, if they are square and lie side by side; else 1."""
+    if step is None or step.op != "max_pool2d" or step.options.get("padding") or not step.output.size:
+        return 1
+    sizes = (step.options["kernel_size"], step.options.get("stride") or step.options["kernel_size"])
+    sides = {side for size in sizes for side in (size if isinstance(size, tuple) else (size,))}
+    return int(sides.pop()) if len(sides) == 1 else 1
+
+
+BYTE_TASKS = {"int8_conv2d": _int8_convolution_task, "int8_linear": _int8_task}
 
 
 def _is_own_convolution(step: Step) -> bool:

@@ -141,6 +141,8 @@ def fold_batch_norm(graph: Graph) -> Graph:
 
 def _is_foldable(step: Step) -> bool:
     """Channels are the second axis of the result: of a convolution always, of a linear step on rows only."""
+    if step.op == "int8_conv2d":
+        return True
     right = step.op == "conv2d" or (step.op in {"linear", "matmul"} and len(step.output.shape) == 2)
     return right and len(step.inputs[1].shape) in {2, 4} and all(_is_fixed(value) for value in step.inputs[1:])
 
@@ -150,10 +152,14 @@ def _has_fixed_moments(step: Step) -> bool:
 
 
 def _folded(before: Step, norm: Step) -> Step:
-    weight, gamma, beta = before.inputs[1], norm.inputs[1].data, norm.inputs[2].data
+    gamma, beta = norm.inputs[1].data, norm.inputs[2].data
     scale = gamma.astype(np.float64) / np.sqrt(
         norm.options["variance"].astype(np.float64) + norm.options.get("eps", EPS)
     )
+    if before.op == "int8_conv2d":  # what a scale for each kernel takes up exactly
+        shift = beta - norm.options["mean"] * scale
+        return replace(before, options={"layer": before.options["layer"].scaled(scale, shift)}, output=norm.output)
+    weight = before.inputs[1]
     bias = before.inputs[2].data if len(before.inputs) > 2 else 0.0
     moved = (bias - norm.options["mean"]) * scale + beta
     turned = scale.reshape(-1, 1, 1, 1) if before.op == "conv2d" else scale

@@ -91,6 +91,17 @@ class PackedLinear:
         rows = _padded(self.inputs, layout.multiple)
         return unpanel(self.values, (rows, self.outputs), layout.lanes, layout.group)[: self.inputs]
 
+    def weights_of(self, outputs: NDArray[np.intp]) -> Bytes:
+        """Give the weights of some outputs, (n, in), without unpacking the rest."""
+        if self.form == "numpy":
+            return np.ascontiguousarray(self.values[:, outputs].T)
+        layout, own = LAYOUTS[self.form], np.arange(self.inputs)
+        first, width = _panel_of(outputs // layout.lanes, self.columns.shape[1] // layout.lanes, layout.lanes)
+        start = first * layout.lanes * _padded(self.inputs, layout.multiple)
+        start += (outputs - first * layout.lanes) * layout.group
+        step = width * layout.lanes * layout.group
+        return self.values[start[:, None] + own // layout.group * step[:, None] + own % layout.group]
+
     @property
     def scales(self) -> Floats:
         """(out,): what one step of each output's weights stands for."""
@@ -182,6 +193,16 @@ def pack_linear(q: Bytes, scales: Floats, bias: Floats | None = None) -> PackedL
 
 def _padded(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple
+
+
+def _panel_of(vectors: NDArray[np.intp], total: int, lanes: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give the first vector and the width of the panel that each vector stands in, as `panels` lays them out."""
+    widest = 4 if lanes == 16 else 2
+    whole = total // widest * widest
+    last = np.where(vectors < whole + (total - whole & 2), 2, 1)
+    width = np.where(vectors < whole, widest, last)
+    first = np.where(vectors < whole, vectors // widest * widest, np.where(last == 2, whole, total - 1))
+    return first, width
 
 
 def _columns(padded: int, scales: Floats, bias: Floats | None) -> Floats:

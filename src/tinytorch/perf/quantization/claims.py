@@ -1,0 +1,110 @@
+"""What models of bytes claim, and how it is tested."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinytorch.core.embeddings import Embedding
+from tinytorch.core.layers import Linear
+from tinytorch.core.spatial import Conv2d
+from tinytorch.core.tensor import Tensor
+from tinytorch.errors import explain
+from tinytorch.perf.quantization.doors import arrays_of
+from tinytorch.perf.quantization.layers import BytesLayer, CalibratedLayer
+from tinytorch.perf.quantization.models import quantize
+from tinytorch.perf.replacement import layers_by_path
+from tinytorch.perf.techniques import Technique
+
+__all__ = ["QUANTIZE_DYNAMIC", "QUANTIZE_STATIC"]
+
+Array = NDArray[Any]
+Model = TypeVar("Model")
+
+
+def _apply_dynamic(model: Model) -> Model:
+    return quantize(model)
+
+
+def _apply_static(model: Model, calibration_data: Iterable[Tensor]) -> Model:
+    return quantize(model, calibration_data)
+
+
+def _check_dynamic(model: Any, original: Any = None) -> list[str]:
+    return _check(model, original, fixed=False)
+
+
+def _check_static(model: Any, original: Any = None) -> list[str]:
+    return _check(model, original, fixed=True)
+
+
+def _check(model: Any, original: Any, *, fixed: bool) -> list[str]:
+    problems = list(_left_over(model, (Linear, Conv2d, Embedding)))
+    for path, layer in layers_by_path(model).items():
+        if isinstance(layer, BytesLayer):
+            problems += [f"{problem} — at {path}" for problem in (*_problems(layer), *_scale_problems(layer, fixed))]
+    return problems if original is None else problems + _growth(model, original)
+
+
+def _left_over(model: Any, kinds: tuple[type, ...]) -> Iterator[str]:
+    layers = layers_by_path(model)
+    for path, layer in layers.items():
+        if isinstance(layer, kinds):
+            yield explain("a layer with weights", "of bytes", repr(layer), at=path)
+    if not any(isinstance(layer, BytesLayer) for layer in layers.values()):
+        yield explain("the model", "one that holds layers of bytes", type(model).__name__)
+
+
+def _problems(layer: BytesLayer) -> Iterator[str]:
+    """Find what is not int8 in what a file gets, or floats as large as the weights in memory."""
+    stored = layer.state_dict().get("q_weight")
+    if stored is None:  # a head, which scores with another's
+        return
+    if stored.dtype != np.int8:
+        yield explain("the weights as stored", "int8", str(stored.dtype))
+    if stored.shape != layer.weight_shape:
+        yield explain("the weights as stored", f"of shape {layer.weight_shape}", stored.shape)
+    for name, array in _held(layer).items():
+        if array.dtype.kind == "f" and array.size >= math.prod(layer.weight_shape):
+            yield explain(
+                f"a {type(layer).__name__}", "without a copy of its weights as floats", f"{name} {array.shape}"
+            )
+
+
+def _scale_problems(layer: BytesLayer, fixed: bool) -> Iterator[str]:
+    if isinstance(layer, CalibratedLayer) and (layer.input_scale is not None) != fixed:
+        rule = "fixed by calibration" if fixed else "found in each call"
+        yield explain("the scale of activations", rule, layer.input_scale)
+
+
+def _held(layer: BytesLayer) -> dict[str, Array]:
+    """Give what a layer holds, but its scales and biases in the kernel's order."""
+    packed = getattr(layer, "packed", None)
+    inside = vars(layer) | {name: value for name, value in getattr(packed, "__dict__", {}).items() if name != "columns"}
+    arrays = {name: value.data if isinstance(value, Tensor) else value for name, value in inside.items()}
+    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+
+
+def _growth(model: Any, original: Any) -> list[str]:
+    before, after = (sum(array.nbytes for array in arrays_of(each)) for each in (original, model))
+    return [] if after < before else [explain("the bytes held", f"fewer than {before}, those of the original", after)]
+
+
+QUANTIZE_DYNAMIC = Technique(
+    "quantize.int8.dynamic.v1",
+    _apply_dynamic,
+    "The weights of every linear layer, convolution and embedding are int8 as stored and no floats in memory; each "
+    "call finds the scales of activations.",
+    _check_dynamic,
+)
+QUANTIZE_STATIC = Technique(
+    "quantize.int8.static.v1",
+    _apply_static,
+    "The weights of every linear layer, convolution and embedding are int8 as stored and no floats in memory; the "
+    "scales of activations are fixed.",
+    _check_static,
+)
