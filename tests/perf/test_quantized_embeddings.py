@@ -44,7 +44,8 @@ def test_rows_come_back_within_half_a_step(shape, scores, form):
     """Of each row's own scale, whether a head shares the table or not."""
     layer = Embedding(70, 12)
     layer.weight.data *= np.geomspace(1e-3, 1e3, 70, dtype=np.float32)[:, None]
-    table, ids = QuantizedEmbedding(layer, scores=scores), RNG.integers(0, 70, shape)
+    table, ids = QuantizedEmbedding(layer), RNG.integers(0, 70, shape)
+    assert (QuantizedHead(table).packed if scores else None) is table.packed
     found, expected = table(ids), layer(ids)
     assert (found.shape, found.dtype, found.requires_grad) == (expected.shape, np.float32, False)
     assert (np.abs(found.data - expected.data) <= 0.51 * table.row_scales[ids][..., None]).all()
@@ -76,7 +77,7 @@ def test_what_does_not_fit_is_refused():
     """Another layer, an id without a row, rows of another width, weights without a scale."""
     with pytest.raises(DTypeError, match="what is quantized must be an Embedding"):
         QuantizedEmbedding(gpt(tied=False))
-    table = QuantizedEmbedding(Embedding(5, 4), scores=True)
+    table = QuantizedEmbedding(Embedding(5, 4))
     for wrong in ([5], [-1], [0.5]):
         with pytest.raises(RangeError, match=r"whole numbers in \[0, 5\)"):
             table(wrong)

@@ -35,12 +35,14 @@ class Kind:
         arguments: For each argument of its constructor, where a layer keeps it.
         keeps_width: Whether the last axis passes through unchanged, so that a layer behind it decides the input's size.
         of_another: The listed layer that it is made of, where its constructor takes that instead of the arguments.
+        of_table: Where the layer around it keeps the table that it shares.
     """
 
     module: str
     arguments: Mapping[str, str]
     keeps_width: bool = False
     of_another: str = ""
+    of_table: str = ""
 
     def of(self, name: str) -> type:
         """Give the class."""
@@ -63,6 +65,8 @@ _POOL = Kind("tinytorch.core.spatial", _same("kernel_size", "stride", "padding")
 _CONV = _same("in_channels", "out_channels", "kernel_size", "stride", "padding", "bias")
 _MLP = {"input_size": "fc1.in_features", "hidden_size": "fc1.out_features", "output_size": "fc2.out_features"}
 _GPT = _same("vocab_size", "embed_dim", "num_layers", "num_heads", "max_seq_len", "tie_weights")
+_TABLE = _same("vocab_size", "embed_dim")
+_QUANTIZATION = "tinytorch.perf.quantization"
 _BYTES = _same("in_features", "out_features") | {"bias": "q_bias"}
 
 LAYERS: dict[str, Kind] = {
@@ -79,7 +83,11 @@ LAYERS: dict[str, Kind] = {
     "LeNet": Kind("tinytorch.core.spatial", _same("num_classes", "in_channels", "image_size")),
     "GPT": Kind("tinytorch.core.transformers", _GPT | {"dropout": "dropout.p"}),
     "SimpleMLP": Kind("tinytorch.capstone.models", _MLP),
-    "QuantizedLinear": Kind("tinytorch.perf.quantization", _BYTES, of_another="Linear"),
+    "Embedding": Kind("tinytorch.core.embeddings", _TABLE),
+    "QuantizedLinear": Kind(_QUANTIZATION, _BYTES, of_another="Linear"),
+    "QuantizedConv2d": Kind(_QUANTIZATION, _CONV, of_another="Conv2d"),
+    "QuantizedEmbedding": Kind(_QUANTIZATION, _TABLE, of_another="Embedding"),
+    "QuantizedHead": Kind(_QUANTIZATION, {}, of_table="token_embedding"),
 }
 
 
@@ -102,7 +110,7 @@ def described(layer: Any, depth: int = 0) -> Description:
         return {"layer": name, "layers": [described(inner, depth + 1) for inner in layer]}
     places = LAYERS[name].arguments
     found = {"layer": name, "arguments": {argument: _argument(layer, place) for argument, place in places.items()}}
-    changed = _changed(layer, found, depth)
+    changed = {} if LAYERS[name].of_table else _changed(layer, found, depth)
     return found | ({"changed": changed} if changed else {})
 
 
@@ -115,7 +123,9 @@ def built(description: Description) -> Any:
     given = description["arguments"]
     made = kind.make(name, {argument: given[argument] for argument in kind.arguments})
     for place, inner in description.get("changed", {}).items():
-        _put(made, place.split("."), built(inner))
+        table = LAYERS[inner["layer"]].of_table
+        shared = LAYERS[inner["layer"]].of(inner["layer"])(getattr(made, table)) if table else None
+        _put(made, place.split("."), shared or built(inner))
     return made
 
 

@@ -87,6 +87,11 @@ class QuantizedConv2d(CalibratedLayer):
         return out
 
     @property
+    def bias(self) -> Array | None:
+        """(O,), or None."""
+        return self.packed.bias if self.has_bias else None
+
+    @property
     def weight_scale(self) -> Array:
         """(O,): what one step of each kernel stands for."""
         return self.packed.scales

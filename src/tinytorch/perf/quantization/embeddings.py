@@ -86,9 +86,7 @@ def look_up(indices: Array, *, layer: Table) -> Array:
 class QuantizedEmbedding(Table):
     """A table of int8 with a scale for each row. Results are float32 and carry no gradient.
 
-    Args:
-        embedding: What it is made of; it is not kept.
-        scores: Whether a head scores with the same table: it then lies in memory as the head's kernel reads it, once.
+    A head may score with the same table: it then lies in memory as the head's kernel reads it, and only so.
 
     Attributes:
         q_rows: (V, D) int8, unless a head shares it.
@@ -105,20 +103,22 @@ class QuantizedEmbedding(Table):
         (6800, 25600)
     """
 
-    def __init__(self, embedding: Embedding, *, scores: bool = False) -> None:
+    def __init__(self, embedding: Embedding) -> None:
         if not isinstance(embedding, Embedding):
             raise DTypeError(explain("what is quantized", "an Embedding", type(embedding).__name__))
         weight = embedding.weight.data.astype(np.float32)
         require_finite(embedding, weight)
         self.vocab_size, self.embed_dim = weight.shape
-        self.scores = scores
-        q, scales = quantize_columns(weight.T)
-        self._keep(np.ascontiguousarray(q.T), scales)
+        q, self.row_scales = quantize_columns(weight.T)
+        self.q_rows: Array | None = np.ascontiguousarray(q.T)
+        self.packed: PackedLinear | None = None
 
-    def _keep(self, q: Array, scales: Array) -> None:
-        self.row_scales: Array = scales
-        self.packed: PackedLinear | None = pack_linear(q.T, scales) if self.scores else None
-        self.q_rows: Array | None = None if self.scores else q
+    def share(self) -> PackedLinear:
+        """Put the table into the order in which a head's kernel reads it, and give that."""
+        if self.packed is None or self.q_rows is not None:
+            self.packed = pack_linear(np.asarray(self.q_rows).T, self.row_scales)
+            self.q_rows = None
+        return self.packed
 
     def rows(self, places: Array) -> Array:
         flat = places.ravel()
@@ -131,7 +131,10 @@ class QuantizedEmbedding(Table):
         return {"q_weight": q, "weight_scale": self.row_scales}  # type: ignore[dict-item]
 
     def _restore(self, parts: Parts) -> None:
-        self._keep(parts["q_weight"], parts["weight_scale"])
+        shared = vars(self).get("packed", self) is not None and self.q_rows is None
+        self.q_rows, self.row_scales, self.packed = parts["q_weight"], parts["weight_scale"], None
+        if shared:
+            self.share()
 
     def __repr__(self) -> str:
         return f"QuantizedEmbedding({self.vocab_size}, {self.embed_dim})"
@@ -150,11 +153,12 @@ class QuantizedHead(CalibratedLayer):
     def __init__(self, embedding: QuantizedEmbedding) -> None:
         self.embedding = embedding
         self.scratches: list[Scratch] = []
+        embedding.share()
 
     @property
-    def packed(self) -> PackedLinear | None:
+    def packed(self) -> PackedLinear:
         """The table as a linear layer."""
-        return self.embedding.packed
+        return self.embedding.share()
 
     @property
     def weight_shape(self) -> tuple[int, ...]:

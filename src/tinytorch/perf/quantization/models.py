@@ -56,7 +56,7 @@ def quantize(model: Model, calibration_data: Iterable[Tensor] | None = None) -> 
     """
     copy = deepcopy(model)
     fold_normalization(copy)
-    smaller, made = replace_layers(copy, _Maker(copy))
+    smaller, made = replace_layers(copy, _Maker())
     if not made:
         rule = "one that holds a Linear layer, a Conv2d or an Embedding"
         raise DTypeError(explain("the model", rule, type(model).__name__))
@@ -68,8 +68,7 @@ def quantize(model: Model, calibration_data: Iterable[Tensor] | None = None) -> 
 class _Maker:
     """Makes layers of bytes. Embeddings that share a table become one, and a head that scores with it shares that."""
 
-    def __init__(self, model: Any) -> None:
-        self.tied = {id(layer.embedding.weight) for layer in layers_of(model) if isinstance(layer, TiedHead)}
+    def __init__(self) -> None:
         self.embeddings: dict[int, QuantizedEmbedding] = {}
 
     def __call__(self, layer: Any) -> BytesLayer | None:
@@ -84,7 +83,7 @@ class _Maker:
     def _embedding(self, layer: Embedding) -> QuantizedEmbedding:
         key = id(layer.weight)
         if key not in self.embeddings:
-            self.embeddings[key] = QuantizedEmbedding(layer, scores=key in self.tied)
+            self.embeddings[key] = QuantizedEmbedding(layer)
         return self.embeddings[key]
 
 
