@@ -5,36 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarking.virtual_workers import Cost, VirtualWorker, World
+from benchmarking.virtual_workers import Cost, World
 from tinytorch.benchmarking import Comparison, Design, certify, compare
-from tinytorch.benchmarking.null_run import NULL
-
-NULL_ROUNDS = NULL.sessions * NULL.rounds
 
 
-class Interrupted(World):
-    """A machine whose user presses Ctrl-C at the given request of the given worker, counted from 1."""
-
-    def __init__(self, clock, worker, command, times=1):
-        super().__init__(clock)
-        self.at = worker, command
-        self.left = times
-
-    def launch(self, subject, conditions):
-        """Start a worker that knows when."""
-        worker = super().launch(subject, conditions)
-        worker.__class__ = _Interrupted
-        worker.number = len(self.workers)
-        return worker
-
-
-class _Interrupted(VirtualWorker):
-    def receive(self, seconds):
-        if (self.number, self.questions[0][0]) == self.world.at:
-            self.world.left -= 1
-            if self.world.left == 0:
-                raise KeyboardInterrupt
-        return super().receive(seconds)
+def interrupted(clock, worker, command, times=1):
+    """Give a machine whose user presses Ctrl-C at this request of this worker, counted from 1."""
+    world = World(clock)
+    world.interrupts_at = (command, worker, times)
+    return world
 
 
 def at_step(stage, step):
@@ -66,7 +45,7 @@ def test_in_a_round_its_session_counts_up_to_there(clock):
 
 def test_between_two_turns_of_a_round_the_round_does_not_count(clock):
     """A round of which only one variant has its epoch cannot be paired, and no column is longer than another."""
-    world = Interrupted(clock, worker=2, command="epoch", times=60)
+    world = interrupted(clock, worker=2, command="epoch", times=60)
     session = compared(world, certified=False).sessions[-1]
     lengths = {len(column) for turns in session.turns for column in (turns.wall_ns, turns.cpu_ns, turns.switches)}
     assert lengths == {len(session.orders)} == {len(session.steal_seconds)}
@@ -84,7 +63,7 @@ def test_a_part_can_be_cleaned_and_weighed_like_a_whole(clock):
 @pytest.mark.parametrize("command", ["load", "collect", "yardstick", "warm_up"])
 def test_before_the_first_round_nothing_was_compared(clock, command):
     """It comes back all the same, says so, and has no verdict."""
-    found = compared(Interrupted(clock, worker=1, command=command), certified=False)
+    found = compared(interrupted(clock, worker=1, command=command), certified=False)
     assert (found.complete, found.sessions, found.certificate) == (False, (), None)
     assert found.warnings() == ["It was broken off before a round was whole: nothing can be said of the variants."]
 
@@ -92,7 +71,7 @@ def test_before_the_first_round_nothing_was_compared(clock, command):
 @pytest.mark.parametrize(("command", "times"), [("yardstick", 8), ("status", 1), ("outputs", 1)])
 def test_after_the_last_round_the_session_is_whole(clock, command, times):
     """What comes after its rounds is left out; the next session is not begun."""
-    world = Interrupted(clock, worker=1, command=command, times=times)
+    world = interrupted(clock, worker=1, command=command, times=times)
     found = compared(world, certified=False)
     assert (len(found.sessions), len(found.log_ratios()[0]), len(world.workers)) == (1, 60, 2)
     assert found.warnings() == ["It was broken off after 1 of 6 sessions."]
@@ -101,7 +80,7 @@ def test_after_the_last_round_the_session_is_whole(clock, command, times):
 @pytest.mark.parametrize("command", ["load", "warm_up"])
 def test_in_the_null_run_before_a_round_there_is_neither_certificate_nor_comparison(clock, command):
     """It ends there: Ctrl-C does not mean that the next stage should begin."""
-    found = compared(world := Interrupted(clock, worker=1, command=command))
+    found = compared(world := interrupted(clock, worker=1, command=command))
     assert (found.complete, found.sessions, found.certificate, len(world.workers)) == (False, (), None, 2)
 
 

@@ -1,6 +1,7 @@
 """Measuring one subject, on a virtual clock: what comes out is known to the bit."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_two_speeds_are_told_as_two(clock):
 
 def test_a_latency_in_yardsticks_is_given_where_both_follow_the_machine(clock):
     """A slow drift moves both alike; without any, nothing shows that they belong together."""
-    found = measured(World(clock, lambda now: 1 + now // SECOND * 0.1), 1_000_000, Sampling(calls=4000))
+    found = measured(World(clock, lambda now: 1 + now // (SECOND // 2) * 0.05), 1_000_000, Sampling(calls=4000))
     assert found.in_yardsticks().value == pytest.approx(1_000_000 / 2000, rel=0.05)
     still = measured(World(clock), 5000)
     assert (still.in_yardsticks().value, still.host().reason) == (None, "one of the two does not move")
@@ -89,7 +90,7 @@ def test_a_record_survives_json(world):
 
 def test_a_session_that_dies_leaves_the_others(world):
     """And is told."""
-    found = measured(world, Cost(5000, fails_at=30))
+    found = measured(world, Cost(5000, fails_at=2))
     assert (len(found.sessions), len(found.lost)) == (4, 1)
     assert "died in session 2" in found.warnings()[-1]
 
@@ -98,6 +99,65 @@ def test_a_subject_that_always_dies_is_an_error_that_tells_the_story(world):
     """There is nothing to report."""
     with pytest.raises(MeasurementError, match="ended by SIGKILL"):
         measured(world, Cost(5000, always_fails=True))
+
+
+def test_no_yardstick_stands_between_calls(world):
+    """It slows whoever comes next: it runs before the warm-up and after the last call, and five times each."""
+    found = measured(world, 5_000_000, Sampling(calls=600))
+    for worker in world.workers:
+        order = [command for command in worker.asked if command in {"yardstick", "warm_up", "single"}]
+        inner = order[5:-5]
+        assert order[:5] == order[-5:] == ["yardstick"] * 5
+        assert "yardstick" not in inner
+        assert inner.index("single") == inner.count("warm_up")
+    assert {(len(one.before_ns), len(one.after_ns)) for one in found.sessions} == {(5, 5)}
+
+
+def test_a_slow_subject_has_a_latency_though_its_warm_up_is_short(world):
+    """Fifty calls of warming up show nothing; with the timed ones they do, or nobody can tell."""
+    assert measured(world, 5_000_000, Sampling(calls=600)).latency.value == pytest.approx(5e-3)
+    assert measured(world, 50_000_000, Sampling(calls=30)).latency.value == pytest.approx(5e-2)
+
+
+def test_times_that_go_on_changing_are_seen_where_the_warm_up_is_short(clock):
+    """The timed calls tell what too few calls before them could not."""
+    found = measured(World(clock, lambda now: 1 + now / SECOND), 5_000_000, Sampling(calls=1000))
+    assert len(found.sessions[0].warmup_ns) < 125
+    assert found.latency.value is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "steal", "is_said"), [({"is_virtual": True}, 0.0, True), ({}, 0.5, True), ({}, 0.0, False)]
+)
+def test_what_a_latency_is_worth_is_said_where_the_machine_is_shared(world, environment, steal, is_said):
+    """Where a hypervisor is, or was seen to take time."""
+    found = measured(world, 5000)
+    sessions = tuple(replace(session, counters={"steal_seconds": steal}) for session in found.sessions)
+    found = replace(found, environment=environment, sessions=sessions)
+    assert any("worth a quarter either way" in warning for warning in found.warnings()) is is_said
+
+
+def test_an_interrupt_leaves_the_calls_that_were_timed(clock):
+    """Ctrl-C among the calls of the third session: what each block gave before it counts."""
+    world = World(clock)
+    world.interrupts_at = ("single", 3, 2)
+    found = measured(world, 5_000_000, Sampling(calls=600))
+    assert (found.complete, [len(one.durations_ns) for one in found.sessions]) == (False, [120, 120, 10])
+    assert "It was broken off after 2 of 5 sessions and 10 calls of the next." in found.warnings()
+    assert Measurement.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    assert all(worker.closed for worker in world.workers)
+
+
+@pytest.mark.parametrize(("command", "time", "sessions"), [("yardstick", 6, 1), ("status", 1, 1), ("warm_up", 1, 0)])
+def test_an_interrupt_around_the_calls_keeps_them_if_they_were_made(clock, command, time, sessions):
+    """After the last call the session counts; before the first there is nothing, and that is readable too."""
+    world = World(clock)
+    world.interrupts_at = (command, 1, time)
+    found = measured(world, 5000)
+    assert (found.complete, len(found.sessions), len(world.workers)) == (False, sessions, 1)
+    assert (found.latency.value, found.regimes()) != (None, None) if sessions else found.latency.value is None
+    assert any("broken off" in warning for warning in found.warnings())
+    assert found.host().may_normalize is False
 
 
 def test_an_interrupt_leaves_the_whole_sessions(world):

@@ -15,12 +15,17 @@ class World:
     Args:
         clock: The virtual clock that all share.
         speed: Gives, at an instant in nanoseconds, how many times slower than usual the machine is.
+
+    Attributes:
+        interrupts_at: The request at which the user presses Ctrl-C: its command, the worker, counted from 1, and which
+            such request of that worker, counted from 1 too; none for never.
     """
 
     def __init__(self, clock, speed=lambda _: 1.0):
         self.clock = clock
         self.speed = speed
         self.workers = []
+        self.interrupts_at = None
 
     def hooks(self, **others):
         """Give the hooks of a comparison in this world; a live subject is its cost of a call, in nanoseconds."""
@@ -45,6 +50,7 @@ class VirtualWorker:
         self.asked = []
         self.closed = False
         self.questions = []
+        self.number = len(world.workers) + 1
 
     def send(self, command, **arguments):
         self.questions.append((command, arguments))
@@ -53,6 +59,8 @@ class VirtualWorker:
         command, arguments = self.questions.pop(0)
         assert seconds > 0
         self.asked.append(command)
+        if (command, self.number, self.asked.count(command)) == self.world.interrupts_at:
+            raise KeyboardInterrupt
         return getattr(self, f"do_{command}", lambda **_: {})(**arguments)
 
     def ask(self, command, seconds, **arguments):
@@ -63,7 +71,7 @@ class VirtualWorker:
         self.closed = True
         return Departure()
 
-    def do_load(self, target):
+    def do_load(self, target=None):
         times = {"import_ns": 1, "build_ns": 2, "first_call_ns": 3, "second_call_ns": 4}
         return {**times, "outputs": [self.do_outputs()] * 2, "python": "3.11.0", "resident_bytes": 1000}
 

@@ -89,7 +89,8 @@ class _Process:
         self.answers = {}
 
 
-LOADED = {"import_ns": 200 * MS, "build_ns": 30 * MS, "first_call_ns": 5 * MS, "second_call_ns": MS}
+STAGES = {"import_ns": 200 * MS, "build_ns": 30 * MS, "first_call_ns": 5 * MS, "second_call_ns": MS}
+LOADED = STAGES | {"outputs": [], "python": "3.11.0", "resident_bytes": 1000}
 WEIGHED = {"stored_bytes": 132, "serialized_bytes": None, "parameter_count": 33}
 PASSES = {"passes": [{"peak_rss_delta": 8192, "traced_peak": 5000}]}
 
@@ -100,8 +101,12 @@ def _fresh(_clock, _folder) -> Case:
         "weigh": WEIGHED,
         "memory": PASSES,
         "collect": {},
-        "warm_up": {},
+        "clock": {"cost_ns": 0},
+        "yardstick": {"wall_ns": 100},
+        "warm_up": {"epochs_ns": [2000]},
         "single": {"durations_ns": [2000]},
+        "outputs": {"digest": "same", "nan": False},
+        "status": {"calls": 400, "resident_bytes": 1000, "forks": 0},
     }
     return Case(start=lambda: _Process(answers), clock=_clock)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tinytorch.cli import output
@@ -33,7 +34,8 @@ TEXTS: dict[str, Callable[[float], str]] = {
 def execute(options: Namespace) -> int:
     """Measure and print; return 1 if a session failed."""
     found = _measured(options)
-    findings = {} if options.latency_only or not found.complete else _findings(options.subject)
+    names = [] if options.latency_only or not found.complete else _others()
+    findings = _findings(options.subject, names)
     document = {"measurement": found.to_dict(), "metrics": {name: one.to_dict() for name, one in findings.items()}}
     if options.output:
         from tinytorch.files import write_atomically
@@ -42,8 +44,8 @@ def execute(options: Namespace) -> int:
     if options.json:
         output.print_json(document | {"warnings": found.warnings()})
     else:
-        _print(found, findings, options.output)
-    return int(bool(found.lost)) if found.complete else INTERRUPTED
+        _print(found, findings, names, options.output)
+    return int(bool(found.lost)) if found.complete and len(findings) == len(names) else INTERRUPTED
 
 
 def _measured(options: Namespace) -> Measurement:
@@ -54,20 +56,27 @@ def _measured(options: Namespace) -> Measurement:
         return measure(options.subject, sampling, seed=options.seed, hooks=Hooks(on_progress=on_progress))
 
 
-def _findings(subject: str) -> dict[str, Finding]:
+def _others() -> list[str]:
+    from tinytorch.benchmarking import METRICS
+
+    return [name for name in METRICS if name not in ELSEWHERE]
+
+
+def _findings(subject: str, names: Sequence[str]) -> dict[str, Finding]:
+    """Measure one metric after another; an interrupt leaves those that were measured."""
     from tinytorch.benchmarking import METRICS, Progress, case_of
 
-    case, found = case_of(subject), {}
-    names = [name for name in METRICS if name not in ELSEWHERE]
-    with shown() as on_progress:
+    case = case_of(subject)
+    found: dict[str, Finding] = {}
+    with shown() as on_progress, suppress(KeyboardInterrupt):
         for number, name in enumerate(names):
             on_progress(Progress("measuring the rest", number, len(names), name))
             found[name] = METRICS[name].measure(case)
-        on_progress(Progress("measuring the rest", len(names), len(names)))
+        on_progress(Progress("measuring the rest", len(found), len(names)))
     return found
 
 
-def _print(found: Measurement, findings: Mapping[str, Finding], path: str | None) -> None:
+def _print(found: Measurement, findings: Mapping[str, Finding], names: Sequence[str], path: str | None) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -81,14 +90,24 @@ def _print(found: Measurement, findings: Mapping[str, Finding], path: str | None
         made.add_row(f"latency, p{percent:g}", *_cells(found.percentile(percent), "seconds"))
     made.add_row("in yardsticks, p50", *_cells(found.in_yardsticks(), "count", plain=True))
     for name, finding in findings.items():
-        made.add_row(name.replace("_", " "), *_finding_cells(finding))
+        made.add_row(_label(name, finding), *_finding_cells(finding))
     console.print(made)
-    for text in (*found.notes, *found.warnings()):
+    missing = [] if len(findings) == len(names) else [f"It was broken off before {', '.join(names[len(findings) :])}."]
+    for text in (*found.notes, *found.warnings(), *missing):
         console.print(Text(f"Note: {text}", style="yellow"))
     calls = sum(len(session.durations_ns) for session in found.sessions)
     console.print(Text(f"{calls:,} calls in {len(found.sessions)} processes, seed {found.seed}.", style="dim"))
     if path:
         console.print(Text.assemble("The record is in ", (path, "bold"), "."), soft_wrap=True)
+
+
+def _label(name: str, finding: Finding) -> str:
+    """Name a metric, and the batch size where the best of several is shown."""
+    from tinytorch.benchmarking.metrics import Measured
+
+    parts = finding.parts if isinstance(finding, Measured) else {}
+    best = [part for part, estimate in parts.items() if part.startswith("batch_") and estimate is finding.estimate]  # type: ignore[union-attr]
+    return ", ".join([name, *best]).replace("_", " ")
 
 
 def _finding_cells(finding: Finding) -> tuple[str, str]:

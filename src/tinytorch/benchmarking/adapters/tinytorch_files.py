@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytorch.benchmarking.adapters.architectures import LAYERS, built, described, unchanged_chance
-from tinytorch.benchmarking.workers.program.workload import Workload
+from tinytorch.benchmarking.workers.program.workload import Workload, batches_of
 from tinytorch.core.autograd import no_grad
 from tinytorch.core.layers import Sequential, layers_of
 from tinytorch.core.tensor import Tensor
@@ -113,7 +113,7 @@ def workload(path: str, *, compiled: bool = False) -> Workload:
         model = compile(model, one)
     labels, forward = samples.get(LABELS), model.forward
     predict = None if labels is None else lambda: forward(inputs)
-    return Workload(lambda: forward(one), model, one, labels, predict, quiet=True)
+    return Workload(lambda: forward(one), model, one, labels, predict, quiet=True, batch=batches_of(forward, inputs))
 
 
 def _drawn(model: Any, shape: tuple[int, ...]) -> Tensor:

@@ -42,6 +42,10 @@ class BatchSweep:
         """The throughput, with the interval that the epochs' means allow."""
         return throughput_interval(self.size * self.calls, Samples(self.epochs_ns))
 
+    def to_dict(self) -> dict[str, object]:
+        """Give everything by name, as it travels in a file."""
+        return {"size": self.size, "calls": self.calls, "epochs_ns": list(self.epochs_ns)}
+
 
 @dataclass(frozen=True, slots=True)
 class OfflineRecord:
@@ -63,7 +67,7 @@ class OfflineRecord:
 
     def to_dict(self) -> dict[str, object]:
         """Give the record with its raw samples, as it travels in a file."""
-        swept = [{"size": s.size, "calls": s.calls, "epochs_ns": list(s.epochs_ns)} for s in self.sweeps]
+        swept = [sweep.to_dict() for sweep in self.sweeps]
         return {"scenario": self.scenario, "blas_threads": self.blas_threads, "sweeps": swept}
 
 

@@ -7,6 +7,7 @@ import os
 import platform
 import traceback
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Callable
 
 from .loading import Factory, found
@@ -48,6 +49,7 @@ class Servant:
         self._turns = turns or Turns(is_guarded=False)
         self._root = root
         self._workload: Workload | None = None
+        self._batches: dict[int, Callable[[], Any]] = {}
         self._yardstick: tuple[str, Callable[[], Any], int] | None = None
         self._contexts = ExitStack()
 
@@ -132,6 +134,17 @@ class Servant:
         name, call, calls = self._yardstick or self._new_yardstick()
         wall = run(call, iter([None] * calls), self._now)
         return {"name": name, "wall_ns": wall, "calls": calls}
+
+    def do_batch(self, size: int) -> dict[str, Any]:
+        """Let the calls that follow be inferences of so many samples."""
+        batch = self._loaded.batch
+        if batch is None:
+            rule = "the subject must be (model, inputs), inputs of shape (N, ...), or a Workload with batch"
+            raise Refusal(f"{rule}; got neither. Return one of these.")
+        if size not in self._batches:
+            self._batches[size] = batch(size)
+        self._workload = replace(self._loaded, call=self._batches[size])
+        return {"size": size}
 
     def do_collect(self) -> dict[str, Any]:
         """Collect garbage, before a session."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-__all__ = ["Refusal", "Workload", "workload_of"]
+__all__ = ["Refusal", "Workload", "batches_of", "workload_of"]
 
 FORMS = "a call without arguments, a Workload, (model, inputs) or (model, inputs, labels)"
 QUIET = {"tinytorch": ("tinytorch.core.autograd", "no_grad"), "torch": ("torch", "inference_mode")}
@@ -26,6 +26,7 @@ class Workload:
         labels: The right class of each sample, where accuracy is asked for.
         predict: Gives the scores or classes of the labelled samples.
         quiet: Whether the model is switched to inference, and records no gradients, for as long as the workload lives.
+        batch: Makes the call of so many samples, where throughput is asked for.
 
     Example:
         >>> Workload(call=lambda: 1 + 1).call()
@@ -38,6 +39,7 @@ class Workload:
     labels: Any = None
     predict: Optional[Callable[[], Any]] = None  # read at run time, by Python 3.9 too
     quiet: bool = False
+    batch: Optional[Callable[[int], Callable[[], Any]]] = None
 
 
 def workload_of(made: Any, enter: Callable[[Any], object]) -> Workload:
@@ -53,8 +55,8 @@ def workload_of(made: Any, enter: Callable[[Any], object]) -> Workload:
     if callable(getattr(made, "call", None)):
         if getattr(made, "quiet", False):
             _quieten(made.model, enter)
-        others: Any = [getattr(made, name, None) for name in ("model", "inputs", "labels", "predict")]
-        return Workload(made.call, *others)
+        others: Any = {name: getattr(made, name, None) for name in ("model", "inputs", "labels", "predict", "batch")}
+        return Workload(made.call, **others)
     if isinstance(made, tuple) and len(made) in (2, 3):
         return _of_model(*made, enter=enter)
     if callable(made):
@@ -72,7 +74,23 @@ def _of_model(model: Any, inputs: Any, labels: Any = None, *, enter: Callable[[A
         )
     _quieten(model, enter)
     call = lambda: forward(inputs)
-    return Workload(call, model, inputs, labels, call)
+    return Workload(call, model, inputs, labels, call, batch=batches_of(forward, inputs))
+
+
+def batches_of(forward: Callable[[Any], Any], inputs: Any) -> Optional[Callable[[int], Callable[[], Any]]]:
+    """Give what makes the call of so many samples, (N, ...), beginning again with the first where there are fewer.
+
+    None where the inputs are no array or tensor of at least two axes: nobody knows what a sample is then.
+    """
+    shape: Any = getattr(inputs, "shape", ())
+    if len(shape) < 2 or not shape[0]:
+        return None
+
+    def batch(size: int) -> Callable[[], Any]:
+        samples = inputs[[row % shape[0] for row in range(size)]]
+        return lambda: forward(samples)
+
+    return batch
 
 
 def _quieten(model: Any, enter: Callable[[Any], object]) -> None:
