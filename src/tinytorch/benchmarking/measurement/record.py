@@ -83,7 +83,8 @@ class Measurement:
         """Estimate the median latency in units of the yardstick; unknown, and why, where the two do not go together."""
         host = self.host()
         if not host.may_normalize:
-            return Estimate(None, None, None, reason=host.reason)
+            reason = f"it does not go with the yardstick: {host.reason}"
+            return Estimate(None, None, None, reason=reason)
         pairs = [session.beside_yardsticks() for session in self.sessions]
         return percentile_of_sessions([normalized(*zip(*pair, strict=True)) for pair in pairs if pair], 50)
 
