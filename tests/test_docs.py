@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from tinytorch.benchmarking import METRICS, SCENARIOS
 from tinytorch.capstone.structure import SCHEMA_FILE
 from tinytorch.perf import TECHNIQUES
 from tinytorch.perf.acceleration import TWINS
@@ -47,3 +48,10 @@ def test_every_compiled_twin_is_documented():
     page = (DOCS / "acceleration.md").read_text(encoding="utf-8")
     rows = page.partition("\n## The twins\n")[2]
     assert set(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == set(TWINS)
+
+
+def test_every_metric_and_scenario_is_explained():
+    """The page on measuring has a row for each."""
+    page = (DOCS / "measuring.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert set(METRICS) | set(SCENARIOS) <= rows
