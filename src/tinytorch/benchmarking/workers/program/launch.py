@@ -10,7 +10,8 @@ from typing import Any
 
 NAME = "tinytorch_worker"  # no name that a subject could import by chance
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-CLOCK_FILE = os.path.join(os.path.dirname(os.path.dirname(FOLDER)), "clock.py")
+PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(FOLDER)))
+CLOCK_FILE = os.path.join(PACKAGE, "clock.py")
 
 
 def load(name: str, path: str, folders: list[str] | None = None) -> Any:
