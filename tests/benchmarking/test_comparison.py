@@ -31,7 +31,7 @@ def test_a_constant_ratio_is_found_to_the_bit(world):
     found = compared(world, 20_000, 10_000)
     assert (found.ratio.value, found.ratio.low, found.ratio.high) == pytest.approx((2, 2, 2), abs=1e-12)
     assert found.verdict.outcome is Outcome.FASTER
-    assert {len(session) for session in found.log_ratios()} == {60}
+    assert {len(session) for session in found.log_ratios()} == {24}
 
 
 def test_identical_variants_are_equivalent(world):
@@ -80,10 +80,10 @@ def test_a_slow_call_is_an_epoch_of_its_own(world):
 
 
 def test_too_slow_for_the_budget_means_fewer_rounds_and_says_so(world):
-    """A call of 100 ms leaves room for fewer rounds than planned."""
-    found = compared(world, 100_000_000, 100_000_000, preset="quick")
-    assert (found.design.sessions, found.design.rounds) == (6, 25)
-    assert found.notes == ("To keep to 30 s, 6 sessions of 25 rounds were made instead of 6 of 30.",)
+    """A call of 200 ms leaves room for fewer rounds than planned."""
+    found = compared(world, 200_000_000, 200_000_000, preset="quick")
+    assert (found.design.sessions, found.design.rounds) == (6, 12)
+    assert found.notes == ("To keep to 30 s, 6 sessions of 12 rounds were made instead of 6 of 16.",)
 
 
 def test_far_too_slow_for_the_budget_is_refused(world):
@@ -114,9 +114,9 @@ def test_a_record_survives_json(world):
 
 def test_a_variant_that_dies_once_keeps_its_other_sessions(world):
     """The session it died in counts up to there; the others are whole."""
-    found = compared(world, Cost(12_000), Cost(10_000, fails_at=200))
+    found = compared(world, Cost(12_000), Cost(10_000, fails_at=100))
     rounds = [len(session) for session in found.log_ratios()]
-    assert (rounds.count(60), min(rounds) < 60, found.complete) == (5, True, True)
+    assert (rounds.count(24), min(rounds) < 24, found.complete) == (9, True, True)
     assert found.warnings()[-1] == "Cost died in session 4, during epoch: its process was ended by SIGKILL."
     assert all(worker.closed for worker in world.workers)
 
@@ -188,7 +188,34 @@ def test_what_a_latency_is_worth_is_said_where_the_machine_is_shared(world, envi
     assert any("worth a quarter either way" in warning for warning in found.warnings()) is is_said
 
 
-def test_presets_are_those_of_the_method():
-    """Sessions by rounds: quick 6x30, standard 6x60, rigorous 12x100."""
+def test_presets_are_those_that_the_documentation_names():
+    """Sessions by rounds: many short sessions, since it is they that differ."""
     plans = {name: (design.sessions, design.rounds) for name, design in PRESETS.items()}
-    assert plans == {"quick": (6, 30), "standard": (6, 60), "rigorous": (12, 100)}
+    assert plans == {"quick": (6, 16), "standard": (10, 24), "rigorous": (30, 48)}
+
+
+def test_all_workers_of_a_session_start_under_the_same_conditions(world):
+    """Another hash seed and another padding move the speed by themselves: each session draws one of both, for all."""
+    compared(world, 12_000, 10_000, preset=Design(3, 4))
+    drawn = [(worker.conditions.hash_seed, worker.conditions.padding) for worker in world.workers]
+    assert drawn[0::2] == drawn[1::2]
+    assert len(set(drawn)) == 3
+
+
+def test_all_workers_of_a_session_are_held_on_one_core_which_the_sessions_share(world):
+    """A core is drawn for each session; nobody is held where libraries may use more threads than one."""
+    found = compare(Cost(9_000), Cost(9_000), hooks=world.hooks(cores=lambda: [4, 5]), seed=7, certified=False)
+    cores = [{turns.process["core"] for turns in session.turns} for session in found.sessions]
+    assert {len(session) for session in cores} == {1}
+    assert set.union(*cores) == {4, 5}
+    many = Design(2, 4, threads=2)
+    found = compare(Cost(9), Cost(9), hooks=world.hooks(cores=lambda: [4, 5]), seed=7, preset=many, certified=False)
+    assert "core" not in found.sessions[0].turns[0].process
+
+
+def test_pages_are_dealt_out_anew_every_eight_rounds(world):
+    """Before the ninth and the seventeenth of 24 rounds, in every worker."""
+    compared(world, 12_000, 10_000, preset=Design(2, 24))
+    asked = [[name for name in worker.asked if name in {"epoch", "deal"}] for worker in world.workers]
+    rounds = [names[-26:] for names in asked]
+    assert rounds == [(["epoch"] * 8 + ["deal"]) * 2 + ["epoch"] * 8] * 4

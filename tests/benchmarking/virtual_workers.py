@@ -29,7 +29,8 @@ class World:
 
     def hooks(self, **others):
         """Give the hooks of a comparison in this world; a live subject is its cost of a call, in nanoseconds."""
-        return Hooks(launch=self.launch, clock=self.clock, counters=lambda: STILL, steal=lambda: 0.0, **others)
+        own = {"launch": self.launch, "clock": self.clock, "counters": lambda: STILL, "steal": lambda: 0.0}
+        return Hooks(**own | {"cores": lambda: [0]} | others)
 
     def launch(self, subject, conditions):
         """Start a worker on paper."""
@@ -88,6 +89,12 @@ class VirtualWorker:
 
     def do_clock(self):
         return {"cost_ns": CLOCK_COST}
+
+    def do_pin(self, core):
+        return {"pinned": core >= 0}
+
+    def do_deal(self):
+        return {"dealt": True}
 
     def do_yardstick(self):
         return {"name": "constant work", "wall_ns": self._lasting(2000), "calls": 1}

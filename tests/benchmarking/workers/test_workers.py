@@ -11,6 +11,7 @@ from tinytorch.benchmarking.subjects import Workload, subject_of
 from tinytorch.benchmarking.workers import (
     Conditions,
     FailureKind,
+    Kin,
     WorkerError,
     WorkerKind,
     kind_for,
@@ -269,3 +270,76 @@ def test_no_worker_leaves_a_zombie(start):
         worker.close()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.fixture
+def kin():
+    """Start workers that are kin, and end them."""
+    made = []
+
+    def start(*given):
+        subjects = [subject_of(one) for one in given]
+        made.append(Kin(subjects))
+        conditions = Conditions(hash_seed=1, padding=9, kin=made[-1])
+        return subjects, [launch(subject, conditions, WorkerKind.PROCESS) for subject in subjects]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def test_kin_have_their_addresses_in_common_and_others_have_not(kin):
+    """The system draws new addresses for a fresh interpreter, not for its forks."""
+    found = []
+    for _ in range(2):
+        subjects, workers = kin("specimens:addresses", "specimens:addresses")
+        for subject, worker in zip(subjects, workers, strict=True):
+            worker.ask("load", SECONDS, target=target_of(subject))
+        found.append({str(worker.ask("predictions", SECONDS)["scores"]) for worker in workers})
+    assert [len(digests) for digests in found] == [1, 1]
+    assert not found[0] & found[1]
+
+
+def test_kin_die_one_by_one_and_say_how(kin):
+    """Who forked them tells how each ended; the other goes on."""
+    subjects, (first, second) = kin("specimens:kills_itself", "specimens:multiplies")
+    first.send("load", target=target_of(subjects[0]))
+    failure = failure_of(first, ("epoch", {"calls": 9}))
+    assert (failure.kind, failure.exit_code) == (FailureKind.DIED, -9)
+    second.ask("load", SECONDS, target=target_of(subjects[1]))
+    assert second.ask("epoch", SECONDS, calls=3)["wall_ns"] > 0
+    assert second.close().exit_code == 0
+
+
+def test_without_an_interpreter_that_can_be_forked_each_is_started_alone(kin, tmp_path):
+    """One that ends at once gives no kin, and the story of what a start alone comes to."""
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho no python here >&2\nexit 3\n")
+    broken.chmod(0o755)
+    subject = subject_of("specimens:multiplies", python=str(broken))
+    alone = launch(subject, Conditions(kin=Kin([subject, subject])), WorkerKind.PROCESS)
+    alone.send("load", target=target_of(subject))
+    failure = failure_of(alone)
+    assert (failure.exit_code, failure.stderr.strip()) == (3, "no python here")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a system call of Linux deals pages")
+def test_dealing_pages_is_no_fork_of_the_subject_and_leaves_no_child(start):
+    """Its results stay, and what it forked is not counted."""
+    worker = start("specimens:multiplies")
+    worker.receive(SECONDS)
+    before = worker.ask("outputs", SECONDS)
+    assert worker.ask("deal", SECONDS) == {"dealt": True}
+    assert worker.ask("outputs", SECONDS) == before
+    assert worker.ask("status", SECONDS)["forks"] == 0
+    assert not worker.close().left_children
+
+
+def test_a_worker_is_held_on_a_core_that_there_is(start):
+    """On another it is not, and says so."""
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("the system holds nobody on a core")
+    worker = start("specimens:multiplies")
+    worker.receive(SECONDS)
+    assert worker.ask("pin", SECONDS, core=min(os.sched_getaffinity(0))) == {"pinned": True}
+    assert worker.ask("pin", SECONDS, core=100_000) == {"pinned": False}

@@ -10,6 +10,7 @@ from tinytorch.benchmarking.workers.conditions import Conditions
 from tinytorch.benchmarking.workers.failures import Failure, FailureKind, WorkerError
 from tinytorch.benchmarking.workers.forked import start_fork
 from tinytorch.benchmarking.workers.in_process import InProcessWorker
+from tinytorch.benchmarking.workers.kin import Kin
 from tinytorch.benchmarking.workers.process import start_process, target_of
 from tinytorch.benchmarking.workers.worker import Departure, Worker, WorkerKind
 
@@ -21,6 +22,7 @@ __all__ = [
     "Departure",
     "Failure",
     "FailureKind",
+    "Kin",
     "Live",
     "Worker",
     "WorkerError",

@@ -23,9 +23,13 @@ PROGRAM = Path(__file__).parent / "program" / "launch.py"
 def start_process(subject: Subject, conditions: Conditions) -> PipeWorker:
     """Start a worker; it has nothing of this process but, in the same interpreter, where modules are looked for.
 
+    One that has kin is forked from the same fresh interpreter as they are, if that can be had.
+
     Raises:
         WorkerError: If the interpreter cannot be started.
     """
+    if conditions.kin is not None and (member := conditions.kin.member(subject, conditions)) is not None:
+        return member
     ends = OpenPipes()
     requests, replies, stdout, stderr = ends.theirs
     command = [subject.python or sys.executable, str(PROGRAM), str(requests), str(replies)]

@@ -1,4 +1,7 @@
-"""Run by path: `python launch.py REQUESTS_FD REPLIES_FD`. Loads the program without leaving a trace on `sys.path`."""
+"""Run by path: `python launch.py REQUESTS_FD REPLIES_FD`, or `python launch.py --family ANNOUNCEMENTS_FD ENDS_FD ...`.
+
+Loads the program without leaving a trace on `sys.path`.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,15 @@ def main() -> None:
     load(NAME, os.path.join(FOLDER, "__init__.py"), [FOLDER])
     clock = load(NAME + ".clock", CLOCK_FILE)
     serving = import_module(NAME + ".serving")
-    serving.serve_process(int(sys.argv[1]), int(sys.argv[2]), clock.CLOCK, clock.cpu_now_ns)
+
+    def serve(requests: int, replies: int) -> None:
+        serving.serve_process(requests, replies, clock.CLOCK, clock.cpu_now_ns)
+
+    if sys.argv[1] == "--family":
+        announcements, *ends = map(int, sys.argv[2:])
+        import_module(NAME + ".family").fork_members(announcements, ends, serve)
+    else:
+        serve(int(sys.argv[1]), int(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any, Callable
 from .loading import Factory, found
 from .memory import peak_of, resident_bytes
 from .outputs import described
+from .pages import deal_pages
 from .turns import Turns, run, run_singly
 from .workload import Refusal, Workload, workload_of
 from .yardstick import yardstick
@@ -22,6 +23,7 @@ __all__ = ["Servant"]
 MOST_CALLS = 1 << 22
 YARDSTICK_NS = 100_000
 CLOCK_READS = 1001
+MOST_TO_DEAL = 256 << 20  # bytes: forking more takes longer than some rounds
 
 
 class Servant:
@@ -149,6 +151,22 @@ class Servant:
     def do_collect(self) -> dict[str, Any]:
         """Collect garbage, before a session."""
         return {"collected": gc.collect()}
+
+    def do_pin(self, core: int) -> dict[str, Any]:
+        """Stay on one core from now on, where the system lets it; say whether it does."""
+        try:
+            os.sched_setaffinity(0, {core})
+        except (AttributeError, OSError):
+            return {"pinned": False}
+        return {"pinned": True}
+
+    def do_deal(self) -> dict[str, Any]:
+        """Let the pages have other places, if they are not too many; say whether they have."""
+        held = self._resident()
+        if held is None or held > MOST_TO_DEAL:
+            return {"dealt": False}
+        call = self._loaded.call
+        return {"dealt": deal_pages(lambda: run(call, self._turns.of(1), self._now))}
 
     def do_outputs(self) -> dict[str, Any]:
         """Make a call, and hash what it gives."""
