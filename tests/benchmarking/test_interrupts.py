@@ -37,25 +37,25 @@ def compared(world, *costs, heard=None, on_progress=lambda _: None, **options):
 
 def test_in_a_round_its_session_counts_up_to_there(clock):
     """Ctrl-C as the seventh round of the fourth session ends: six are whole, and the three sessions before."""
-    found = compared(World(clock), on_progress=at_step("comparing", 3 * 60 + 7), certified=False)
-    assert (found.complete, [len(session) for session in found.log_ratios()]) == (False, [60, 60, 60, 6])
+    found = compared(World(clock), on_progress=at_step("comparing", 3 * 24 + 7), certified=False)
+    assert (found.complete, [len(session) for session in found.log_ratios()]) == (False, [24, 24, 24, 6])
     assert found.ratio.value == pytest.approx(1.2)
-    assert found.warnings() == ["It was broken off after 3 of 6 sessions and 6 of 60 rounds of the next."]
+    assert found.warnings() == ["It was broken off after 3 of 10 sessions and 6 of 24 rounds of the next."]
 
 
 def test_between_two_turns_of_a_round_the_round_does_not_count(clock):
     """A round of which only one variant has its epoch cannot be paired, and no column is longer than another."""
-    world = interrupted(clock, worker=2, command="epoch", times=60)
+    world = interrupted(clock, worker=2, command="epoch", times=30)
     session = compared(world, certified=False).sessions[-1]
     lengths = {len(column) for turns in session.turns for column in (turns.wall_ns, turns.cpu_ns, turns.switches)}
     assert lengths == {len(session.orders)} == {len(session.steal_seconds)}
-    assert 0 < len(session.orders) < 60
+    assert 0 < len(session.orders) < 24
 
 
 def test_a_part_can_be_cleaned_and_weighed_like_a_whole(clock):
     """All that follows from rounds follows from those there are."""
-    found = compared(World(clock), on_progress=at_step("comparing", 60 + 7), certified=False)
-    assert found.cleaned().all_rounds.rounds == 66
+    found = compared(World(clock), on_progress=at_step("comparing", 24 + 7), certified=False)
+    assert found.cleaned().all_rounds.rounds == 30
     assert 0 <= found.overhead_share < 1
     assert found.seconds > 0
 
@@ -73,8 +73,8 @@ def test_after_the_last_round_the_session_is_whole(clock, command, times):
     """What comes after its rounds is left out; the next session is not begun."""
     world = interrupted(clock, worker=1, command=command, times=times)
     found = compared(world, certified=False)
-    assert (len(found.sessions), len(found.log_ratios()[0]), len(world.workers)) == (1, 60, 2)
-    assert found.warnings() == ["It was broken off after 1 of 6 sessions."]
+    assert (len(found.sessions), len(found.log_ratios()[0]), len(world.workers)) == (1, 24, 2)
+    assert found.warnings() == ["It was broken off after 1 of 10 sessions."]
 
 
 @pytest.mark.parametrize("command", ["load", "warm_up"])
@@ -86,9 +86,9 @@ def test_in_the_null_run_before_a_round_there_is_neither_certificate_nor_compari
 
 def test_in_the_rounds_of_the_null_run_the_certificate_is_of_those(clock):
     """Its own part is judged and says that it is one; nothing was compared."""
-    found = compared(World(clock), on_progress=at_step("certifying", 30 + 5))
+    found = compared(World(clock), on_progress=at_step("certifying", 16 + 5))
     assert (found.sessions, found.certificate.complete) == ((), False)
-    assert [len(session) for session in found.certificate.log_ratios] == [30, 4]
+    assert [len(session) for session in found.certificate.log_ratios] == [16, 4]
     assert any("broken off" in sentence for sentence in found.certificate.sentences())
 
 

@@ -19,7 +19,7 @@ from tinytorch.errors import RangeError
 __all__ = ["certificate_of", "certify"]
 
 SECONDS = 2.0
-NULL = Design(sessions=6, rounds=30, budget_seconds=SECONDS)
+NULL = Design(sessions=6, rounds=16, budget_seconds=SECONDS)
 SEEDS = 2**32
 CLOCK_READS = 1001
 NULL_SEED = 0x5EED  # the null run draws orders of its own
