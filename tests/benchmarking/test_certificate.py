@@ -59,10 +59,10 @@ def test_a_perfect_machine_has_a_perfect_one(clock):
 
 
 def test_its_rounds_are_kept_and_can_be_judged_again(clock):
-    """Six sessions of thirty, after a journey through JSON too."""
+    """Six sessions of sixteen, after a journey through JSON too."""
     found = certify(Cost(10_000), seed=1, hooks=World(clock, lambda now: 1 + math.sin(now / 1e7) / 9).hooks())
     again = Certificate.from_dict(json.loads(json.dumps(found.to_dict())))
-    assert ([len(session) for session in found.log_ratios], again) == ([30] * 6, found)
+    assert ([len(session) for session in found.log_ratios], again) == ([16] * 6, found)
     assert (judge(again.log_ratios).ratio, judge(again.log_ratios).outcome) == (found.null, found.outcome)
 
 
