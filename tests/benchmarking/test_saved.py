@@ -12,7 +12,7 @@ from tinytorch.benchmarking.adapters.tinytorch_files import FORMAT, load_model, 
 from tinytorch.benchmarking.saved import SAVED
 from tinytorch.benchmarking.subjects import subject_of
 from tinytorch.benchmarking.workers import Conditions, kind_for, launch, target_of
-from tinytorch.capstone.models import SimpleMLP
+from tinytorch.capstone.models import ImageMLP, PhotoCNN, SimpleMLP
 from tinytorch.core.activations import ReLU
 from tinytorch.core.layers import Dropout, Layer, Linear, Sequential, layers_of
 from tinytorch.core.spatial import BatchNorm2d, Conv2d, LeNet
@@ -20,7 +20,7 @@ from tinytorch.core.tensor import Tensor
 from tinytorch.core.training import manual_seed
 from tinytorch.core.transformers import GPT
 from tinytorch.errors import DataError, DTypeError, RangeError, ShapeError
-from tinytorch.perf import factorize, quantize
+from tinytorch.perf import factorize, quantize, remove_hidden_units
 
 CONVOLUTION = {"in_channels": 2, "out_channels": 3, "stride": 2, "bias": False}
 SAMPLES = {"Conv2d": CONVOLUTION, "QuantizedConv2d": CONVOLUTION, "AvgPool2d": {"stride": 1}}
@@ -56,6 +56,8 @@ SHAPES = {
     "SimpleCNN": (2, 3, 8, 8),
     "Linear": (3, 5),
     "SimpleMLP": (1, 5),
+    "ImageMLP": (1, 1, 28, 28),
+    "PhotoCNN": (1, 3, 32, 32),
 }
 
 
@@ -214,6 +216,19 @@ def test_layers_that_were_changed_inside_a_larger_one_survive_a_file(path):
     with pytest.raises(DTypeError, match=r"one that says its fc1\.in_features"):
         save_model(factorize(SimpleMLP(6, 4, 3), 0.2), path)
     assert "changed" not in described(LeNet())
+
+
+@pytest.mark.parametrize(
+    "model", [LeNet(), PhotoCNN((8, 6, 4), 3), SimpleMLP(), ImageMLP(36, (20, 20), 3, 0.3)], ids=repr
+)
+def test_networks_with_fewer_units_survive_a_file(path, model):
+    """Alone, and with bytes for weights."""
+    shape = (1, 3, 32, 32) if isinstance(model, PhotoCNN) else None
+    smaller = remove_hidden_units(model.eval(), 0.5, example=shape and np.ones(shape))
+    for each in (smaller, quantize(smaller)):
+        save_model(each, path, shape)
+        made = workload(str(path))
+        assert np.array_equal(made.call().data, each.forward(made.inputs).data)
 
 
 @pytest.mark.parametrize("place", ["features", "fc1.weight", "fc9", "fc1.nothing", ""])

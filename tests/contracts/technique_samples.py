@@ -17,6 +17,7 @@ from tinytorch.capstone import SimpleMLP
 from tinytorch.core.activations import ReLU
 from tinytorch.core.attention import MultiHeadAttention
 from tinytorch.core.layers import Dropout, Linear, Sequential
+from tinytorch.core.spatial import LeNet
 from tinytorch.core.tensor import Tensor
 from tinytorch.perf import compile, factorize, prune, quantize, remove_hidden_units
 from tinytorch.perf.compression import structured_prune
@@ -186,6 +187,26 @@ def units() -> Iterator[TechniqueRow]:
     beside = {"nothing done": unchanged, "too many units": too_many, "more outputs": wider}
     yield TechniqueRow(name, "linear layers", network, faults, beside, said=said)
     yield TechniqueRow(name, "dropout between", lambda: network(Dropout(0.5)), faults, beside, said=said)
+
+    def channels_of_zeros(original: Any, result: Any) -> Any:
+        del result
+        original.features[0].weight.data[::2] = original.features[0].bias.data[::2] = 0
+        return original
+
+    def too_wide(original: Any, result: Any) -> Any:
+        result.features.layers[3] = original.features[3]
+        return result
+
+    images = lambda: filled(LeNet(image_size=12))
+    yield TechniqueRow(
+        name,
+        "channels",
+        images,
+        {"zeros": channels_of_zeros},
+        {"nothing done": unchanged, "too wide": too_wide},
+        (2, 1, 12, 12),
+        said=said,
+    )
     attributes = lambda: filled(SimpleMLP(16, 32, 4))
     yield TechniqueRow(name, "attributes", attributes, {}, {"nothing done": unchanged}, said=said)
 

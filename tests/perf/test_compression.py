@@ -5,12 +5,13 @@ import pytest
 
 from tinytorch.benchmarking import stored_bytes
 from tinytorch.capstone import SimpleMLP
-from tinytorch.core.activations import ReLU, Sigmoid
+from tinytorch.core.activations import ReLU, Softmax
 from tinytorch.core.layers import Dropout, Layer, Linear, Sequential
 from tinytorch.core.losses import CrossEntropyLoss
 from tinytorch.core.tensor import Tensor
+from tinytorch.core.transformers import LayerNorm
 from tinytorch.errors import DTypeError, RangeError, ShapeError
-from tinytorch.perf import remove_hidden_units
+from tinytorch.perf import quantize, remove_hidden_units
 
 
 class Duck:
@@ -132,23 +133,32 @@ def test_an_impossible_share_is_refused(ratio):
 
 SHARED = Linear(4, 4)
 UNFIT = {
-    "one layer": Sequential(Linear(4, 4)),
-    "three linear layers": Sequential(Linear(4, 4), ReLU(), Linear(4, 4), ReLU(), Linear(4, 4)),
-    "another activation": Sequential(Linear(4, 4), Sigmoid(), Linear(4, 4)),
-    "the same layer twice": Sequential(SHARED, ReLU(), SHARED),
-    "no layers": object(),
-    "a function": len,
+    "one layer": (Sequential(Linear(4, 4)), "layers.0.weight: they are what the model returns"),
+    "units mixed": (Sequential(Linear(4, 4), Softmax(), Linear(4, 4)), "softmax at t1 takes them together"),
+    "units normalized": (Sequential(Linear(4, 4), LayerNorm(4), Linear(4, 4)), "layer_norm at t1 takes them together"),
+    "the same layer twice": (Sequential(SHARED, ReLU(), SHARED), "they are what the model is given"),
+    "bytes": (quantize(Sequential(Linear(4, 4), ReLU(), Linear(4, 4))), "QuantizedLinear|without layers"),
+    "no layers": (object(), "a object"),
+    "a function": (len, "a builtin_function_or_method"),
 }
 
 
-@pytest.mark.parametrize("unfit", UNFIT.values(), ids=UNFIT.keys())
-def test_a_model_of_another_make_is_refused(unfit):
-    """Dropping units anywhere else would change what the model means."""
-    with pytest.raises(DTypeError, match="the model must be Linear, ReLU, Linear"):
-        remove_hidden_units(unfit)
+@pytest.mark.parametrize(("unfit", "reason"), UNFIT.values(), ids=UNFIT.keys())
+def test_a_model_without_units_that_can_go_is_refused(unfit, reason):
+    """Dropping them would change what the model means; the op that stands in the way is named."""
+    with pytest.raises(DTypeError, match=f"the model must be one with hidden units that can go; got .*({reason})"):
+        remove_hidden_units(unfit, example=np.ones((1, 4)) if hasattr(unfit, "forward") else None)
 
 
 def test_layers_that_do_not_fit_are_refused():
-    """Both sizes are named."""
-    with pytest.raises(ShapeError, match="got 6 and 5"):
+    """Whatever the input."""
+    with pytest.raises(ShapeError, match=r"the input of Linear\(5, 3\)"):
         remove_hidden_units(Sequential(Linear(4, 6), ReLU(), Linear(5, 3)))
+
+
+def test_weights_that_are_not_finite_are_refused():
+    """They have no order of importance."""
+    model = SimpleMLP(4, 6, 3)
+    model.fc1.weight.data[0, 0] = np.nan
+    with pytest.raises(RangeError, match=r"finite to be pruned; got another one around fc1\.weight"):
+        remove_hidden_units(model)

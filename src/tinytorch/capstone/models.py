@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import chain, pairwise
 
 import numpy as np
@@ -59,7 +60,7 @@ class ImageMLP(Sequential):
     """
 
     def __init__(
-        self, pixels: int, hidden: tuple[int, int] = (512, 256), classes: int = 10, dropout: float = 0.2
+        self, pixels: int = 784, hidden: tuple[int, int] = (512, 256), classes: int = 10, dropout: float = 0.2
     ) -> None:
         first, second = hidden
         super().__init__(
@@ -69,7 +70,7 @@ class ImageMLP(Sequential):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.reshape(len(x.data), -1))
+        return super().forward(x.reshape(-1, math.prod(x.shape[1:])))
 
 
 class PhotoCNN(Sequential):

@@ -1,11 +1,18 @@
-"""Other layers in the place of some, wherever they stand in a model."""
+"""Other layers and arrays in the place of some, wherever they stand in a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["layers_by_path", "replace_layers"]
+import numpy as np
+from numpy.typing import NDArray
+
+from tinytorch.core.tensor import Tensor
+
+__all__ = ["arrays_of", "layers_by_path", "replace_arrays", "replace_layers"]
+
+Array = NDArray[Any]
 
 
 def replace_layers(model: Any, make: Callable[[Any], Any | None]) -> tuple[Any, list[Any]]:
@@ -84,3 +91,55 @@ def _walk(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, 
         return
     for key, item in items:
         yield from _walk(item, f"{path}.{key}" if path else str(key), (*above, id(value)))
+
+
+def arrays_of(model: Any) -> list[Array]:
+    """List the arrays that a model's layers hold, in tensors or by themselves, each once."""
+    found: dict[int, Array] = {}
+    for holder in _holders(model):
+        for value in _items(holder).values():
+            array = value.data if isinstance(value, Tensor) else value
+            if isinstance(array, np.ndarray):
+                found[id(array)] = array
+    return list(found.values())
+
+
+def replace_arrays(model: Any, new: Mapping[int, Array]) -> None:
+    """Put other arrays in the place of some, in place, and forget all gradients.
+
+    Args:
+        model: Its layers may hold the arrays in tensors or by themselves.
+        new: What replaces an array, by the `id` of it.
+    """
+    for holder in _holders(model):
+        for name, value in list(_items(holder).items()):
+            if isinstance(value, Tensor):
+                value.data, value.grad = new.get(id(value.data), value.data), None
+            elif isinstance(value, np.ndarray) and id(value) in new:
+                _writable(holder)[name] = new[id(value)]
+
+
+def _holders(model: Any) -> Iterator[Any]:
+    """Give everything in a model that can hold an array: layers, and the lists and dictionaries in them."""
+    seen: set[int] = set()
+    waiting = [model]
+    while waiting:
+        holder = waiting.pop()
+        if id(holder) not in seen:
+            seen.add(id(holder))
+            yield holder
+            waiting += [value for value in _items(holder).values() if _is_holder(value)]
+
+
+def _is_holder(value: Any) -> bool:
+    return isinstance(value, list | tuple | dict) or hasattr(value, "forward")
+
+
+def _items(holder: Any) -> dict[Any, Any]:
+    if isinstance(holder, list | tuple):
+        return dict(enumerate(holder))
+    return holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
+
+
+def _writable(holder: Any) -> Any:
+    return holder if isinstance(holder, list | dict) else vars(holder)

@@ -83,6 +83,8 @@ LAYERS: dict[str, Kind] = {
     "LeNet": Kind("tinytorch.core.spatial", _same("num_classes", "in_channels", "image_size")),
     "GPT": Kind("tinytorch.core.transformers", _GPT | {"dropout": "dropout.p"}),
     "SimpleMLP": Kind("tinytorch.capstone.models", _MLP),
+    "ImageMLP": Kind("tinytorch.capstone.models", {}),
+    "PhotoCNN": Kind("tinytorch.capstone.models", {}),
     "Embedding": Kind("tinytorch.core.embeddings", _TABLE),
     "QuantizedLinear": Kind(_QUANTIZATION, _BYTES, of_another="Linear"),
     "QuantizedConv2d": Kind(_QUANTIZATION, _CONV, of_another="Conv2d"),
