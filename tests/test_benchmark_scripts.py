@@ -11,7 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import cold_compile, inference, instrument, instrument_report, language, neighbour, rivals, vision
+from benchmarks import (
+    cold_compile,
+    decoding,
+    inference,
+    instrument,
+    instrument_report,
+    language,
+    neighbour,
+    rivals,
+    vision,
+)
 from benchmarks.footprint import rise
 from benchmarks.neighbour import bursting
 from benchmarks.paired import summarize
@@ -135,6 +145,20 @@ def test_compiled_inference_computes_what_onnx_runtime_does(case):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     sides(case)
+
+
+@pytest.mark.parametrize("case", ["write-4x128-1", "read-4x128-8"])
+def test_text_is_written_as_pytorch_writes_it(case):
+    """The makers compare the logits after all steps, and after the prompt."""
+    pytest.importorskip("torch").set_num_threads(1)
+    for side in decoding.CASES[case].make():
+        side()
+
+
+def test_the_comparison_of_writing_runs():
+    """As a script, in processes of its own."""
+    pytest.importorskip("torch")
+    assert "target 1.00x" in run("decoding", "--only", "write-4x128-1", "--smoke")
 
 
 def test_the_cost_of_compiling_is_told_for_both_states_of_the_cache(monkeypatch, capsys, tmp_path):

@@ -19,7 +19,8 @@ from tinytorch.core.attention import MultiHeadAttention
 from tinytorch.core.layers import Dropout, Linear, Sequential
 from tinytorch.core.spatial import LeNet
 from tinytorch.core.tensor import Tensor
-from tinytorch.perf import compile, factorize, prune, quantize, remove_hidden_units
+from tinytorch.core.transformers import GPT
+from tinytorch.perf import compile, factorize, fast_decoder, prune, quantize, remove_hidden_units
 from tinytorch.perf.compression import structured_prune
 from tinytorch.perf.quantization import QuantizedLinear
 
@@ -108,6 +109,39 @@ def compilations() -> Iterator[TechniqueRow]:
         arguments=(example(),),
         tolerance=1e-5,
     )
+
+
+class TextRow(TechniqueRow):
+    """A row for models that take tokens."""
+
+    def example(self) -> Tensor:
+        return Tensor(np.arange(10).reshape(2, 5) * 3 % 7)
+
+
+def decoders() -> Iterator[TechniqueRow]:
+    def tampered(original: Any, result: Any) -> Any:
+        del original
+        result.decoder.norms[0] += 0.1
+        return result
+
+    def of_another(original: Any, result: Any) -> Any:
+        original.ln_f.beta.data[0] += 1
+        return result
+
+    def with_floats(original: Any, result: Any) -> Any:
+        del result
+        return fast_decoder(original)
+
+    def diverged(original: Any, result: Any) -> Any:
+        del original
+        result.decoder.norms[0] = np.nan
+        return result
+
+    name, make = "compile.decode.v1", lambda: filled(GPT(7, 16, 2, 2, 8))
+    faults = {"not compiled": unchanged, "the step's weights changed": tampered}
+    yield TextRow(name, "floats", make, faults, {"another model": of_another}, tolerance=1e-5)
+    faults = faults | {"a cache of floats": with_floats, "not a number": diverged}
+    yield TextRow(name, "a cache of int8", make, faults, said={"dtype": "int8"}, tolerance=1e-5)
 
 
 def factorizations() -> Iterator[TechniqueRow]:
@@ -258,5 +292,5 @@ def quantizations() -> Iterator[TechniqueRow]:
     )
 
 
-FAMILIES = (compilations, factorizations, magnitudes, quantizations, units)
+FAMILIES = (compilations, decoders, factorizations, magnitudes, quantizations, units)
 ROWS = [row for family in FAMILIES for row in family()]

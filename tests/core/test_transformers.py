@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinytorch.core.activations import GELU
-from tinytorch.core.autograd import gradcheck
+from tinytorch.core.autograd import gradcheck, no_grad
 from tinytorch.core.layers import Linear
 from tinytorch.core.losses import CrossEntropyLoss
 from tinytorch.core.optimizers import Adam
@@ -364,3 +364,28 @@ class TestGeneration:
         assert small().generate([[1, 2]], 0).tolist() == [[1, 2]]
         with pytest.raises(RangeError, match="max_new_tokens must be a whole number of at least 0"):
             small().generate([[1]], count)
+
+    @pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 3}, {"top_p": 0.8}], ids=str)
+    @pytest.mark.parametrize("rows", [1, 3])
+    def test_a_cache_changes_nothing(self, options, rows):
+        """The same seeds give the same tokens, within the context and beyond it; dropout is off on both ways."""
+        gpt = small(dropout=0.3)
+        cached, plain = (gpt.generate(tokens(rows, 3), 12, seed=4, cached=on, **options).data for on in (True, False))
+        assert np.array_equal(cached, plain)
+
+    def test_each_token_is_read_once_within_the_context(self):
+        """And a whole window for each beyond it, where all positions move."""
+        gpt, seen = small(), []
+        real = gpt.features
+        gpt.features = lambda ids, *rest: seen.append((ids.shape[1], rest[0])) or real(ids, *rest)
+        gpt.generate(tokens(1, 3), 8, temperature=0)
+        assert seen == [(3, 0), (1, 3), (1, 4), (1, 5), (1, 6), (1, 7), (8, 0), (8, 0)]
+
+    def test_a_model_of_doubles_keeps_doubles(self):
+        """Its logits with a cache are as exact as without."""
+        gpt = small().astype("float64").eval()
+        cache = gpt._cache(1, 8)
+        with no_grad():
+            found = [gpt.next_logits(tokens(1, 6)[:, :end], cache) for end in (3, 4, 5, 6)]
+        assert cache.dtype == np.float64
+        assert np.allclose(found[-1], gpt(tokens(1, 6)).data[:, -1], rtol=0, atol=1e-13)

@@ -15,6 +15,7 @@ A blocked key has a weight of exactly 0. A query that may look at nothing has on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,12 @@ from tinytorch.core.layers import Dropout, Layer, Linear, require_count
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import RangeError, ShapeError, explain
 
-__all__ = ["MASK_VALUE", "MultiHeadAttention", "scaled_dot_product_attention"]
+__all__ = ["MASK_VALUE", "MultiHeadAttention", "Remember", "scaled_dot_product_attention"]
 
 MASK_VALUE = -1e9
 
 Array = NDArray[Any]
+Remember = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def scaled_dot_product_attention(
@@ -106,6 +108,7 @@ class MultiHeadAttention(Layer):
         context: Tensor | None = None,
         causal: bool = False,
         additive: bool | None = None,
+        remember: Remember | None = None,
     ) -> Tensor:
         """Let each position of `x` gather from `x`, or from `context` if it is given.
 
@@ -115,15 +118,17 @@ class MultiHeadAttention(Layer):
             context: (B, S, embed_dim).
             causal: Let position i look at positions up to i only, without a mask being built.
             additive: What the mask is, where its values do not tell.
+            remember: Takes the keys and values of `x`, (B, H, T, D), and gives those to gather from, (B, H, S, D): as
+                `KVCache.extend` does, which puts what came before in front of them.
         """
         source = x if context is None else context
         self._require_vectors("the input", x)
         self._require_vectors("the context", source)
-        options = {"mask": self._mask(mask, x, source, additive=additive), "causal": causal}
-        gathered = self._gather(
-            self._split(self.q_proj(x)), self._split(self.k_proj(source)), self._split(self.v_proj(source)), options
-        )
-        return self.out_proj(self._join(gathered))
+        q, k, v = self._split(self.q_proj(x)), self._split(self.k_proj(source)), self._split(self.v_proj(source))
+        if remember is not None:
+            k, v = remember(k, v)
+        options = {"mask": self._mask(mask, x, k.shape[2], additive=additive), "causal": causal}
+        return self.out_proj(self._join(self._gather(q, k, v, options)))
 
     def _gather(self, q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
         if self.training and self.dropout.p > 0:
@@ -143,13 +148,13 @@ class MultiHeadAttention(Layer):
             rule = f"of shape (B, T, {self.embed_dim})"
             raise ShapeError(explain(f"{what} of {self!r}", rule, f"the shape {x.shape}"))
 
-    def _mask(self, mask: Any, x: Tensor, source: Tensor, *, additive: bool | None) -> Array | None:
+    def _mask(self, mask: Any, x: Tensor, keys: int, *, additive: bool | None) -> Array | None:
         found = as_mask(mask, x.dtype, additive=additive)
         if found is None:
             return None
         if found.ndim == 3:
             found = found[:, None]  # all heads alike
-        wanted = (x.shape[0], self.num_heads, x.shape[1], source.shape[1])
+        wanted = (x.shape[0], self.num_heads, x.shape[1], keys)
         pairs = zip(found.shape, wanted[4 - found.ndim :], strict=True) if 2 <= found.ndim <= 4 else [(0, 1)]
         if any(size not in {1, full} for size, full in pairs):
             B, H, T, S = wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 
 from tinytorch.core import ops
 from tinytorch.core.activations import GELU
-from tinytorch.core.attention import MultiHeadAttention
+from tinytorch.core.attention import MultiHeadAttention, Remember
 from tinytorch.core.autograd import no_grad
 from tinytorch.core.embeddings import Embedding, as_tokens
+from tinytorch.core.generation import as_prompt, write_on
+from tinytorch.core.kv_cache import KVCache
 from tinytorch.core.layers import Dropout, Layer, Linear, layers_of, require_count
-from tinytorch.core.sampling import Sampler, draw_numbers
+from tinytorch.core.sampling import Sampler
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import RangeError, ShapeError, explain
 
@@ -118,9 +121,18 @@ class TransformerBlock(Layer):
         self.mlp = MLP(embed_dim, int(mlp_ratio * embed_dim), dropout_prob)
         self.dropout = Dropout(dropout_prob)
 
-    def forward(self, x: Tensor, mask: Any = None, *, causal: bool = False, additive: bool | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        mask: Any = None,
+        *,
+        causal: bool = False,
+        additive: bool | None = None,
+        remember: Remember | None = None,
+    ) -> Tensor:
         """Give what the positions of `x` have become; the options are those of `MultiHeadAttention`."""
-        x = x + self.dropout(self.attention(self.ln1(x), mask, causal=causal, additive=additive))
+        options = {"causal": causal, "additive": additive, "remember": remember}
+        x = x + self.dropout(self.attention(self.ln1(x), mask, **options))
         return x + self.mlp(self.ln2(x))
 
     def __repr__(self) -> str:
@@ -195,16 +207,18 @@ class GPT(Layer):
     def forward(self, tokens: Any) -> Tensor:
         return self.lm_head(self.features(tokens))
 
-    def features(self, tokens: Any, start: int = 0) -> Tensor:
+    def features(self, tokens: Any, start: int = 0, cache: KVCache | None = None) -> Tensor:
         """Give what the last layer norm makes of each token, (B, T, embed_dim); the head makes logits of it.
 
         Args:
             tokens: (B, T).
             start: The position of the first of them.
+            cache: Holds the keys and values of those before; those of `tokens` are written behind them, for the caller
+                to `advance`.
         """
         x = self.embed(tokens, start)
-        for block in self.blocks:
-            x = block(x, causal=True)
+        for index, block in enumerate(self.blocks):
+            x = block(x, causal=True, remember=cache and partial(cache.extend, index))
         return self.ln_f(x)
 
     def embed(self, tokens: Any, start: int = 0) -> Tensor:
@@ -225,10 +239,15 @@ class GPT(Layer):
         top_k: int | None = None,
         top_p: float | None = None,
         seed: int | None = None,
+        *,
+        cached: bool = True,
     ) -> Tensor:
         """Continue each row of the prompt, one token after the other; dropout is off meanwhile.
 
-        Of a sequence longer than `max_seq_len` the model sees the last `max_seq_len` tokens.
+        Each token is read once: its keys and values are kept in a cache, the one that
+        `tinytorch.perf.memoization.enable_kv_cache` gave the model, or one of the call's own. Of a sequence longer than
+        `max_seq_len` the model sees the last `max_seq_len` tokens; there every token has another position than one step
+        before, so that all are read again.
 
         Args:
             prompt_tokens: (B, n), n at least 1.
@@ -237,6 +256,7 @@ class GPT(Layer):
             top_k: Choose among so many of the likeliest only.
             top_p: Choose among the likeliest that together have this probability.
             seed: Draw from generators of its own, one a row; NumPy's global state otherwise.
+            cached: False to read all tokens again for each, which gives the same.
 
         Returns:
             Prompt and continuation, (B, n + max_new_tokens).
@@ -245,26 +265,38 @@ class GPT(Layer):
             RangeError: If an option or a token is out of range.
             ShapeError: If the prompt is not (B, n).
         """
-        prompt = as_tokens(prompt_tokens)
-        if prompt.ndim != 2 or prompt.size == 0:
-            remedy = "Put a single sequence into a batch of one: [[3, 1, 4]]."
-            raise ShapeError(
-                explain("the prompt", "of shape (B, n), not empty", f"the shape {prompt.shape}", remedy=remedy)
-            )
-        if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int | np.integer) or max_new_tokens < 0:
-            raise RangeError(explain("max_new_tokens", "a whole number of at least 0", max_new_tokens))
-        sampler, draw = Sampler(temperature, top_k, top_p), draw_numbers(len(prompt), seed)
-        tokens = np.empty((len(prompt), prompt.shape[1] + max_new_tokens), prompt.dtype)
-        tokens[:, : prompt.shape[1]] = prompt.data
+        prompt = as_prompt(prompt_tokens, max_new_tokens)
+        sampler = Sampler(temperature, top_k, top_p)
+        cache = self._cache(len(prompt), prompt.shape[1] + max_new_tokens) if cached else None
         with evaluating(self), no_grad():
-            for end in range(prompt.shape[1], tokens.shape[1]):
-                tokens[:, end] = sampler.choose(self.next_logits(tokens[:, :end]), draw)
-        return Tensor(tokens, dtype=tokens.dtype)
+            return write_on(prompt, max_new_tokens, partial(self.next_logits, cache=cache), sampler, seed)
 
-    def next_logits(self, tokens: Array) -> Array:
-        """Give the logits (B, V) of the token after the last of (B, T), whatever T is."""
-        seen = self.features(tokens[:, -self.max_seq_len :])
+    def next_logits(self, tokens: Array, cache: KVCache | None = None) -> Array:
+        """Give the logits (B, V) of the token after the last of (B, T), whatever T is.
+
+        Args:
+            tokens: The whole sequence.
+            cache: Holds the keys and values of the first `cache.seq_pos` tokens; afterwards it holds all of them.
+        """
+        window, start = tokens[:, -self.max_seq_len :], 0
+        if cache is not None:
+            if tokens.shape[1] > self.max_seq_len:  # each token moves to another position
+                cache.reset()
+            start = cache.seq_pos
+        seen = self.features(window[:, start:], start, cache)
+        if cache is not None:
+            cache.advance(seen.shape[1])
         return self.lm_head(seen[:, -1]).data
+
+    def _cache(self, rows: int, length: int) -> KVCache:
+        """Give the cache that was enabled, emptied, or one that holds `length` tokens if the model can see as many."""
+        enabled: KVCache | None = getattr(self, "_kv_cache", None)
+        if enabled is not None:
+            enabled.reset(rows)
+            return enabled
+        head_dim, dtype = self.embed_dim // self.num_heads, self.position_embedding.weight.dtype
+        length = min(length, self.max_seq_len)
+        return KVCache(rows, length, self.num_layers, self.num_heads, head_dim, dtype=dtype)
 
     def __repr__(self) -> str:
         sizes = f"{self.vocab_size}, {self.embed_dim}, {self.num_layers}, {self.num_heads}, {self.max_seq_len}"

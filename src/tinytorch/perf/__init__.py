@@ -4,18 +4,21 @@ from tinytorch.perf.compilation import COMPILE, CompiledModel, compile
 from tinytorch.perf.compression import FACTORIZE, PRUNE_MAGNITUDE, PRUNE_UNITS, factorize, prune, remove_hidden_units
 from tinytorch.perf.costs import count_flops
 from tinytorch.perf.graph import Graph, trace
+from tinytorch.perf.memoization import DECODE, FastDecoder, fast_decoder
 from tinytorch.perf.quantization import QUANTIZE_DYNAMIC, QUANTIZE_STATIC, QuantizedLinear, quantize
 from tinytorch.perf.techniques import Technique
 
 __all__ = [
     "TECHNIQUES",
     "CompiledModel",
+    "FastDecoder",
     "Graph",
     "QuantizedLinear",
     "Technique",
     "compile",
     "count_flops",
     "factorize",
+    "fast_decoder",
     "prune",
     "quantize",
     "remove_hidden_units",
@@ -26,6 +29,7 @@ TECHNIQUES: dict[str, Technique] = {
     technique.name: technique
     for technique in (
         COMPILE,
+        DECODE,
         FACTORIZE,
         PRUNE_MAGNITUDE,
         PRUNE_UNITS,
