@@ -142,6 +142,8 @@ def decoders() -> Iterator[TechniqueRow]:
     yield TextRow(name, "floats", make, faults, {"another model": of_another}, tolerance=1e-5)
     faults = faults | {"a cache of floats": with_floats, "not a number": diverged}
     yield TextRow(name, "a cache of int8", make, faults, said={"dtype": "int8"}, tolerance=1e-5)
+    faults = {"not compiled": unchanged, "not a number": diverged}
+    yield TextRow(name, "weights of int8", lambda: quantize(make()), faults, tolerance=1e-5)
 
 
 def factorizations() -> Iterator[TechniqueRow]:

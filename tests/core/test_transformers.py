@@ -377,9 +377,20 @@ class TestGeneration:
         """And a whole window for each beyond it, where all positions move."""
         gpt, seen = small(), []
         real = gpt.features
-        gpt.features = lambda ids, *rest: seen.append((ids.shape[1], rest[0])) or real(ids, *rest)
+        gpt.features = lambda ids, start, *rest, **how: (
+            seen.append((ids.shape[1], start)) or real(ids, start, *rest, **how)
+        )
         gpt.generate(tokens(1, 3), 8, temperature=0)
         assert seen == [(3, 0), (1, 3), (1, 4), (1, 5), (1, 6), (1, 7), (8, 0), (8, 0)]
+
+    def test_the_last_position_alone_is_the_last_of_all(self):
+        """The last block is spared the others."""
+        gpt = small().eval()
+        whole, last = gpt.features(tokens()), gpt.features(tokens(), only_last=True)
+        assert last.shape == (2, 1, 16)
+        assert np.allclose(last.data, whole.data[:, -1:], rtol=0, atol=1e-6)
+        x = gpt.embed(tokens())
+        assert np.allclose(gpt.blocks[0].last(x).data, gpt.blocks[0](x, causal=True).data[:, -1:], rtol=0, atol=1e-6)
 
     def test_a_model_of_doubles_keeps_doubles(self):
         """Its logits with a cache are as exact as without."""

@@ -12,6 +12,7 @@ from tinytorch.core.kv_cache import KVCache
 from tinytorch.core.layers import Linear
 from tinytorch.errors import DTypeError, RangeError, ShapeError
 from tinytorch.perf.kernels import VARIABLE, forms
+from tinytorch.perf.kernels.decoding import Int8
 from tinytorch.perf.memoization import (
     Int8KVCache,
     create_kv_cache,
@@ -20,6 +21,7 @@ from tinytorch.perf.memoization import (
     fast_decoder,
 )
 from tinytorch.perf.memoization.int8_cache import quantize_vectors
+from tinytorch.perf.quantization import quantize
 
 RNG = np.random.default_rng(0)
 
@@ -188,6 +190,19 @@ class TestFastDecoder:
         for end in range(1, 17):
             assert fast.next_logits(ids[:, :end], cache) == pytest.approx(gpt(ids[:, :end]).data[:, -1], abs=0.05)
 
+    @pytest.mark.parametrize("calibration", [None, [Tensor(prompts())]], ids=["dynamic", "static"])
+    @pytest.mark.parametrize("tied", [False, True])
+    def test_a_quantized_model_stays_quantized(self, calibration, tied):
+        """Its steps work on its bytes, and give what it gives but for a rounding now and then."""
+        smaller = quantize(small(tie_weights=tied).eval(), calibration)
+        fast, ids = fast_decoder(smaller), np.array([[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3]])
+        assert all(isinstance(layer, Int8) for layer in fast.decoder.layers)
+        cache, expected = fast.cache(1, 16), smaller(ids).data[0]
+        found = np.concatenate([fast.step(ids[:, place], cache) for place in range(16)])
+        assert found == pytest.approx(expected, abs=0.03)
+        assert np.median(np.abs(found - expected)) < 0.003
+        assert fast.generate(prompts(), 8, seed=0).shape == (2, 12)
+
     def test_later_changes_of_the_weights_are_not_seen(self, dtype):
         """It is a copy, and so are its results."""
         gpt = small()
@@ -249,5 +264,13 @@ class TestFastDecoder:
         gpt.blocks[1].mlp.gelu = lambda x: x
         with pytest.raises(DTypeError, match=r"must be a GELU; got function — at blocks.1.mlp.gelu"):
             fast_decoder(gpt)
+        mixed = quantize(small())
+        mixed.blocks[0].mlp.linear2 = small().blocks[0].mlp.linear2
+        with pytest.raises(DTypeError, match=r"must be a QuantizedLinear; got Linear — at blocks.0.mlp.linear2"):
+            fast_decoder(mixed)
+        mixed = quantize(small(), [Tensor(prompts())])
+        mixed.blocks[0].attention.k_proj.input_scale = 2.5
+        with pytest.raises(DTypeError, match=r"layers that read the same must be calibrated alike; got .*2.5"):
+            fast_decoder(mixed)
         with pytest.raises(RangeError, match="dtype must be float32 or int8; got int4"):
             fast_decoder(small(), dtype="int4")

@@ -119,7 +119,7 @@ class KVCache:
             `total_bytes`, `total_mb` and `per_layer_mb` of 2^20 bytes, `cache_tensors` (keys and values of each layer),
             and `total_elements` of keys and values.
         """
-        stored = sum(array.nbytes for array in self._arrays())
+        stored = sum(array.nbytes for array in self.arrays())
         return {
             "total_bytes": stored,
             "total_mb": stored / MB_TO_BYTES,
@@ -128,7 +128,8 @@ class KVCache:
             "total_elements": self.keys.size + self.values.size,
         }
 
-    def _arrays(self) -> tuple[Array, ...]:
+    def arrays(self) -> tuple[Array, ...]:
+        """Give all that is stored: keys, values, and what else there is."""
         return self.keys, self.values
 
     def _write(self, layer: int, part: slice, key: Array, value: Array) -> None:

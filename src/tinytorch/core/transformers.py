@@ -135,6 +135,13 @@ class TransformerBlock(Layer):
         x = x + self.dropout(self.attention(self.ln1(x), mask, **options))
         return x + self.mlp(self.ln2(x))
 
+    def last(self, x: Tensor, remember: Remember | None = None) -> Tensor:
+        """Give what the last position alone has become, (B, 1, embed_dim), for the work of its keys and values."""
+        normal = self.ln1(x)
+        own = self.attention(normal[:, -1:], context=normal, causal=True, remember=remember)
+        x = x[:, -1:] + self.dropout(own)
+        return x + self.mlp(self.ln2(x))
+
     def __repr__(self) -> str:
         sizes = f"{self.attention.embed_dim}, {self.attention.num_heads}, {self.mlp_ratio}"
         return f"TransformerBlock({sizes}, dropout_prob={self.dropout.p})"
@@ -207,7 +214,7 @@ class GPT(Layer):
     def forward(self, tokens: Any) -> Tensor:
         return self.lm_head(self.features(tokens))
 
-    def features(self, tokens: Any, start: int = 0, cache: KVCache | None = None) -> Tensor:
+    def features(self, tokens: Any, start: int = 0, cache: KVCache | None = None, *, only_last: bool = False) -> Tensor:
         """Give what the last layer norm makes of each token, (B, T, embed_dim); the head makes logits of it.
 
         Args:
@@ -215,10 +222,13 @@ class GPT(Layer):
             start: The position of the first of them.
             cache: Holds the keys and values of those before; those of `tokens` are written behind them, for the caller
                 to `advance`.
+            only_last: Give those of the last token alone, (B, 1, embed_dim), and spare the last block the others.
         """
         x = self.embed(tokens, start)
+        shortened = self.blocks[-1] if only_last and x.shape[1] > 1 else None
         for index, block in enumerate(self.blocks):
-            x = block(x, causal=True, remember=cache and partial(cache.extend, index))
+            remember = None if cache is None else partial(cache.extend, index)
+            x = block.last(x, remember) if block is shortened else block(x, causal=True, remember=remember)
         return self.ln_f(x)
 
     def embed(self, tokens: Any, start: int = 0) -> Tensor:
@@ -283,9 +293,9 @@ class GPT(Layer):
             if tokens.shape[1] > self.max_seq_len:  # each token moves to another position
                 cache.reset()
             start = cache.seq_pos
-        seen = self.features(window[:, start:], start, cache)
+        seen = self.features(window[:, start:], start, cache, only_last=True)
         if cache is not None:
-            cache.advance(seen.shape[1])
+            cache.advance(window.shape[1] - start)
         return self.lm_head(seen[:, -1]).data
 
     def _cache(self, rows: int, length: int) -> KVCache:

@@ -13,10 +13,25 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
+from numba.extending import overload
 
-from tinytorch.perf.kernels.compiled import bend, cached, exponential, float_layer, specialized
+from tinytorch.perf.kernels.compiled import (
+    bend,
+    cached,
+    exponential,
+    float_layer,
+    int8_layer,
+    largest,
+    quantize_row,
+    specialized,
+)
+from tinytorch.perf.kernels.tiles import address_as_pointer
 
 __all__ = ["run_step", "step"]
+
+CHAINS = {"floats16": types.int64, "floats8": types.int32}  # the kinds of a chain's layout
+
+SMALLEST = np.float32(-80)  # what is smaller by exp(-80) counts as nothing: denormal numbers take thirty times as long
 
 # The hash of compiled.py: Numba's disk cache sees this file change, and no other. A test keeps it true.
 LOOPS = "7f02af0c81359b68"
@@ -32,95 +47,161 @@ def summing(function):
 
 
 @summing
-def normalize(x, gamma, beta, eps, out):
-    """Give a row the mean 0 and the variance 1, times gamma, plus beta."""
-    total = np.float32(0)
-    for i in range(x.size):
-        total += x[i]
-    mean = total / np.float32(x.size)
-    total = np.float32(0)
-    for i in range(x.size):
-        total += (x[i] - mean) * (x[i] - mean)
-    scale = np.float32(1) / np.sqrt(total / np.float32(x.size) + eps)
-    for i in range(x.size):
-        out[i] = (x[i] - mean) * scale * gamma[i] + beta[i]
+def normalize(x, weights, eps, out):
+    """Give each row the mean 0 and the variance 1, times gamma, plus beta: the two rows of weights."""
+    size, gamma, beta = x.shape[1], weights[0], weights[1]
+    for row in range(x.shape[0]):
+        total = np.float32(0)
+        for i in range(size):
+            total += x[row, i]
+        mean = total / np.float32(size)
+        total = np.float32(0)
+        for i in range(size):
+            total += (x[row, i] - mean) * (x[row, i] - mean)
+        scale = np.float32(1) / np.sqrt(total / np.float32(size) + eps)
+        for i in range(size):
+            out[row, i] = (x[row, i] - mean) * scale * gamma[i] + beta[i]
 
 
 @cached
-def dense(weights, layout, index, x, stride, out):
-    """Do a linear layer for the rows of `x`, and give the rows of its results, padded, which stand in `out`.
+def dense(layers, index, x, room, out):
+    """Do a linear layer on floats for the rows of `x`, and give the rows of its results, padded, which stand in `out`.
 
     Args:
-        weights: Packed, as `dense.pack` gives them.
-        layout: As for a chain.
+        layers: Packed weights, as `dense.pack` gives them, and the layout of a chain.
         index: Which layer.
-        x: (rows, in).
-        stride: Floats from a row of `x` to the next.
+        x: (rows, in and more).
+        room: Not needed here.
         out: Floats.
     """
+    weights, layout = layers
     lanes = np.intp(16) if layout.itemsize == 8 else np.intp(8)
     rows, base, target = x.shape[0], np.intp(weights.ctypes.data), np.intp(out.ctypes.data)
     count, vectors, curve = np.intp(layout[index, 0]), np.intp(layout[index, 1]), layout[index, 4]
     w, bias = base + np.intp(layout[index, 2]), base + np.intp(layout[index, 3])
     relu = np.intp(1) if curve == 1 else np.intp(0)
     width = vectors * lanes
-    at = (np.intp(x.ctypes.data), np.intp(stride * 4), w, count, bias, relu, target, width * 4)
+    at = (np.intp(x.ctypes.data), np.intp(x.shape[1] * 4), w, count, bias, relu, target, width * 4)
     float_layer(layout, rows, at, vectors, lanes)
     if curve > 1:
         bend(curve, out[: rows * width])
     return out[: rows * width].reshape(rows, width)
 
 
+@cached
+def dense_on_bytes(layers, index, x, room, out):
+    """Do the same on bytes.
+
+    Args:
+        layers: Per layer where its bytes and its columns are, its inputs, steps, outputs and curve, as `pack_layers`
+            gives them; and the scales of activations, 0 to find them.
+        index: Which layer.
+        x: (rows, in and more).
+        room: Room for activations (rows, in, padded), and for their scales (rows,).
+        out: Floats.
+    """
+    table, fixed = layers
+    activations, scales = room
+    rows, inputs, width, curve = x.shape[0], table[index, 2], np.intp(table[index, 4]), table[index, 5]
+    for row in range(rows):
+        scales[row] = quantize_row(x[row, :inputs], activations[row], fixed[index])
+    columns = numba.carray(address_as_pointer(np.intp(table[index, 1])), (3, width))
+    source, stride = np.intp(activations.ctypes.data), np.intp(activations.shape[1] * activations.itemsize)
+    own, relu = np.intp(scales.ctypes.data), np.intp(1) if curve == 1 else np.intp(0)
+    w, count, target = np.intp(table[index, 0]), np.intp(table[index, 3]), np.intp(out.ctypes.data)
+    int8_layer(activations, rows, columns, (source, stride, w, count, own, relu, target, width * 4))
+    if curve > 1:
+        bend(curve, out[: rows * width])
+    return out[: rows * width].reshape(rows, width)
+
+
+def linear(layers, index, x, room, out):
+    """Do a linear layer, on floats or on bytes as the layers are."""
+
+
+@overload(linear)
+def choose_linear(layers, index, x, room, out):
+    """Say, while the code is made, which of the two it is: addresses are whole numbers."""
+    own = dense_on_bytes if layers[0].dtype == types.int64 else dense
+
+    def choice(layers, index, x, room, out):
+        return own(layers, index, x, room, out)
+
+    return choice
+
+
+@cached
+def keep(x, kept, scales, row, head, position):
+    """Write a vector into a cache, as it is, or as bytes with a scale."""
+    place = kept[row, head, position]
+    if kept.itemsize == 4:
+        for d in range(x.size):
+            place[d] = x[d]
+        return
+    scale = largest(x) / np.float32(127)
+    inverse = np.float32(1) / scale if scale >= np.float32(1e-37) else np.float32(0)
+    for d in range(x.size):
+        whole = np.rint(x[d] * inverse) if inverse > 0 else np.float32(0)
+        place[d] = np.int32(min(max(whole, np.float32(-127)), np.float32(127)))
+    scales[row, head, position] = scale
+
+
 @summing
-def look(q, keys, count, scores):
-    """Write `exp(score - largest)` of the first `count` keys, and give their sum."""
+def look(q, keys, steps, count, scores):
+    """Write `exp(score - largest)` of the first `count` keys, and give their sum; `steps` are the scales of bytes."""
     scale, top = np.float32(1) / np.sqrt(np.float32(q.size)), np.float32(-np.inf)
     for s in range(count):
         total = np.float32(0)
         for d in range(q.size):
-            total += q[d] * keys[s, d]
-        scores[s] = total * scale
+            total += q[d] * np.float32(keys[s, d])
+        scores[s] = total * (scale * steps[s] if steps.size else scale)
         top = max(top, scores[s])
     total = np.float32(0)
     for s in range(count):
-        scores[s] = exponential(scores[s] - top)
+        below = scores[s] - top
+        scores[s] = exponential(below) if below > SMALLEST else np.float32(0)
         total += scores[s]
     return total
 
 
 @summing
-def gather(scores, values, count, share, out):
+def gather(scores, values, steps, count, total, out):
     """Add up the first `count` values in proportion to their scores."""
+    share = np.float32(1) / total
     for d in range(out.size):
         out[d] = np.float32(0)
     for s in range(count):
-        own = scores[s] * share
+        own = scores[s] * (share * steps[s] if steps.size else share)
         for d in range(out.size):
-            out[d] += own * values[s, d]
+            out[d] += own * np.float32(values[s, d])
 
 
 @cached
-def attend(projected, keys, values, position, scores, out):
+def attend(projected, block, kept, position, scores, out):
     """Write the newest keys and values, and let the newest queries look at all.
 
     Args:
         projected: (B, 3 E and more): queries, keys, values.
-        keys: (B, H, L, D), and so the values.
+        block: Whose keys and values.
+        kept: Keys and values (N, B, H, L, D), and their scales (N, B, H, L), or empty.
         position: Of the newest.
         scores: (L,).
         out: (B, E).
     """
-    heads, width = keys.shape[1], keys.shape[3]
-    size = heads * width
+    keys, values, key_scales, value_scales = kept
+    heads, width = keys.shape[2], keys.shape[4]
+    size, none = heads * width, scores[:0]
+    scaled = keys.itemsize == 1
     for row in range(projected.shape[0]):
         for head in range(heads):
             first = head * width
-            for d in range(width):
-                keys[row, head, position, d] = projected[row, size + first + d]
-                values[row, head, position, d] = projected[row, 2 * size + first + d]
-            total = look(projected[row, first : first + width], keys[row, head], position + 1, scores)
-            part = out[row, first : first + width]
-            gather(scores, values[row, head], position + 1, np.float32(1) / total, part)
+            q, own = projected[row, first : first + width], projected[row, size + first : size + first + width]
+            keep(own, keys[block], key_scales[block], row, head, position)
+            keep(projected[row, 2 * size + first :][:width], values[block], value_scales[block], row, head, position)
+            steps = key_scales[block, row, head] if scaled else none
+            total = look(q, keys[block, row, head], steps, position + 1, scores)
+            steps = value_scales[block, row, head] if scaled else none
+            gather(scores, values[block, row, head], steps, position + 1, total, out[row, first : first + width])
 
 
 @cached
@@ -137,45 +218,57 @@ def run_step(tokens, position, model, kept, scratch, out):
     Args:
         tokens: (B,), each of a row of the table.
         position: Of all of them.
-        model: Table of tokens, table of positions, layer norms, their eps, packed weights, layout; as in `Decoder`.
-        kept: Keys and values, (N, B, H, L, D) each.
-        scratch: Floats: two of the width and two of the widest layer a row, and one a position.
+        model: Table of tokens, table of positions, layer norms, their eps, the layers of blocks, the head.
+        kept: Keys and values (N, B, H, L, D), and their scales (N, B, H, L), or empty.
+        scratch: Floats: two of the width, two of the widest layer and one more a row, one a position; and room for
+            activations (B, in, padded).
         out: (B, V).
     """
-    table, places, norms, eps, weights, layout = model
-    keys, values = kept
+    table, places, norms, eps, layers, head = model
+    floats, activations = scratch
     rows, width = tokens.size, table.shape[1]
-    x = scratch[: rows * width].reshape(rows, width)
-    normal = scratch[rows * width : 2 * rows * width].reshape(rows, width)
-    scores = scratch[2 * rows * width : 2 * rows * width + places.shape[0]]
-    rest = scratch[2 * rows * width + places.shape[0] :]
-    first, second = rest[: rest.size // 2], rest[rest.size // 2 :]
+    x, normal = floats[: 2 * rows * width].reshape(2, rows, width)
+    scores, rest = floats[2 * rows * width :][: places.shape[0]], floats[2 * rows * width + places.shape[0] :]
+    room = (activations, rest[:rows])
+    half = (rest.size - rows) // 2
+    first, second = rest[rows : rows + half], rest[rows + half :]
     for row in range(rows):
         for i in range(width):
             x[row, i] = table[tokens[row], i] + places[position, i]
-    for block in range(keys.shape[0]):
-        for row in range(rows):
-            normalize(x[row], norms[2 * block, 0], norms[2 * block, 1], eps[2 * block], normal[row])
-        projected = dense(weights, layout, 4 * block, normal, width, first)
-        attend(projected, keys[block], values[block], position, scores, normal)
-        add(x, dense(weights, layout, 4 * block + 1, normal, width, second))
-        for row in range(rows):
-            normalize(x[row], norms[2 * block + 1, 0], norms[2 * block + 1, 1], eps[2 * block + 1], normal[row])
-        hidden = dense(weights, layout, 4 * block + 2, normal, width, first)
-        add(x, dense(weights, layout, 4 * block + 3, hidden, hidden.shape[1], second))
-    last = 2 * keys.shape[0]
-    for row in range(rows):
-        normalize(x[row], norms[last, 0], norms[last, 1], eps[last], normal[row])
-    logits = dense(weights, layout, 4 * keys.shape[0], normal, width, first)
+    for block in range(kept[0].shape[0]):
+        normalize(x, norms[2 * block], eps[2 * block], normal)
+        attend(linear(layers, 4 * block, normal, room, first), block, kept, position, scores, normal)
+        add(x, linear(layers, 4 * block + 1, normal, room, second))
+        normalize(x, norms[2 * block + 1], eps[2 * block + 1], normal)
+        hidden = linear(layers, 4 * block + 2, normal, room, first)
+        add(x, linear(layers, 4 * block + 3, hidden, room, second))
+    normalize(x, norms[2 * kept[0].shape[0]], eps[2 * kept[0].shape[0]], normal)
+    logits = linear(head, 0, normal, room, first)
     for row in range(rows):
         for i in range(out.shape[1]):
             out[row, i] = logits[row, i]
 
 
-def step(index_bytes: int) -> Any:
-    """Give `run_step` for layouts of int64 or int32."""
-    layout = (types.int64 if index_bytes == 8 else types.int32)[:, ::1]
+def step(blocks: str, head: str, memory: str) -> Any:
+    """Give `run_step` for the kinds of blocks, of a head and of a cache.
+
+    Args:
+        blocks: `floats16` or `floats8` for layers of floats, by the width of vectors; for layers of bytes the kind of
+            their activations.
+        head: The same.
+        memory: `float32` or `int8`.
+    """
     vector, matrix = types.float32[::1], types.float32[:, ::1]
-    model = types.Tuple((matrix, matrix, types.float32[:, :, ::1], vector, vector, layout))
-    kept = types.UniTuple(types.float32[:, :, :, :, ::1], 2)
-    return specialized(cached(run_step), (types.int64[::1], types.int64, model, kept, vector, matrix))
+    model = (matrix, matrix, types.float32[:, :, ::1], vector, _layers(blocks), _layers(head))
+    scales = types.float32[:, :, :, ::1]
+    part = getattr(types, memory)[:, :, :, :, ::1]
+    activations = getattr(types, next((kind for kind in (blocks, head) if kind not in CHAINS), "uint8"))[:, ::1]
+    kept, scratch = types.Tuple((part, part, scales, scales)), types.Tuple((vector, activations))
+    signature = (types.int64[::1], types.int64, types.Tuple(model), kept, scratch, matrix)
+    return specialized(cached(run_step), signature)
+
+
+def _layers(kind: str) -> Any:
+    if kind in CHAINS:
+        return types.Tuple((types.float32[::1], CHAINS[kind][:, ::1]))
+    return types.Tuple((types.int64[:, ::1], types.float32[::1]))

@@ -6,9 +6,10 @@ nothing is allocated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,35 @@ from numpy.typing import NDArray
 from tinytorch.core.kv_cache import KVCache
 from tinytorch.core.ops import OPS
 from tinytorch.core.tensor import Tensor
-from tinytorch.perf.kernels.dense import Dense, aligned, chain_by_numpy, pack_chain
+from tinytorch.perf.kernels.dense import CURVES, Dense, aligned, chain_by_numpy, pack_chain
+from tinytorch.perf.kernels.int8 import LAYOUTS, PackedLinear
 
-__all__ = ["PER_BLOCK", "CompiledStep", "Decoder", "step_by_numpy"]
+__all__ = ["PER_BLOCK", "CompiledStep", "Decoder", "Int8", "step_by_numpy"]
 
 Floats = NDArray[np.float32]
 Tokens = NDArray[np.int64]
+Scratch = tuple[Floats, NDArray[Any]]
 
+NO_SCALES = (np.empty((0, 0, 0, 0), np.float32),) * 2  # of a cache of floats
 PER_BLOCK = 4  # linear layers: queries with keys and values, output, up, down
+
+
+@dataclass(frozen=True, eq=False)
+class Int8:
+    """One linear layer on bytes with what follows it.
+
+    Attributes:
+        packed: Its weights.
+        fixed: The scale of its activations; 0 to find one for each row.
+        curve: As for `Dense`.
+    """
+
+    packed: PackedLinear
+    fixed: float = 0.0
+    curve: str = "none"
+
+
+Layer = Dense | Int8
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +58,8 @@ class Decoder:
         norms: (2 N + 1, 2, E): gamma and beta of two layer norms a block, and of the last.
         eps: (2 N + 1,).
         heads: In a block.
-        layers: 4 N + 1: of each block the queries with keys and values (E, 3 E), the output, up, down; the head.
+        layers: 4 N, all of one kind: of each block the queries with keys and values (E, 3 E), the output, up, down.
+        head: Makes logits, (E, V).
     """
 
     tokens: Floats
@@ -44,12 +67,8 @@ class Decoder:
     norms: Floats
     eps: Floats
     heads: int
-    layers: tuple[Dense, ...]
-
-    @property
-    def blocks(self) -> int:
-        """How many blocks there are, N."""
-        return len(self.layers) // PER_BLOCK
+    layers: tuple[Layer, ...]
+    head: Layer
 
 
 def step_by_numpy(decoder: Decoder, tokens: Tokens, memory: KVCache) -> Floats:
@@ -58,12 +77,20 @@ def step_by_numpy(decoder: Decoder, tokens: Tokens, memory: KVCache) -> Floats:
     Their keys and values are written into the cache, which does not advance.
     """
     x = decoder.tokens[tokens] + decoder.places[memory.seq_pos]  # (B, E)
-    for block in range(decoder.blocks):
+    for block in range(len(decoder.layers) // PER_BLOCK):
         attend, output, up, down = decoder.layers[PER_BLOCK * block : PER_BLOCK * (block + 1)]
-        projected = chain_by_numpy(_normalized(x, decoder, 2 * block), [attend])
-        x = x + chain_by_numpy(_gathered(projected, decoder.heads, memory, block), [output])
-        x = x + chain_by_numpy(_normalized(x, decoder, 2 * block + 1), [up, down])
-    return chain_by_numpy(_normalized(x, decoder, 2 * decoder.blocks), decoder.layers[-1:])
+        projected = _linear(_normalized(x, decoder, 2 * block), attend)
+        x = x + _linear(_gathered(projected, decoder.heads, memory, block), output)
+        x = x + _linear(_linear(_normalized(x, decoder, 2 * block + 1), up), down)
+    return _linear(_normalized(x, decoder, -1), decoder.head)
+
+
+def _linear(x: Floats, layer: Layer) -> Floats:
+    if isinstance(layer, Dense):
+        return chain_by_numpy(x, [layer])
+    out = np.empty((len(x), layer.packed.outputs), np.float32)
+    layer.packed.run(np.ascontiguousarray(x), out, layer.curve, layer.fixed)
+    return out
 
 
 def _normalized(x: Floats, decoder: Decoder, index: int) -> Floats:
@@ -85,46 +112,86 @@ def _tensor(array: Floats) -> Tensor:
     return out
 
 
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """Layers as the kernel takes them.
+
+    Attributes:
+        kind: What the compiled code is chosen by: `floats16` or `floats8` by the width of vectors, or a form for bytes.
+        arrays: Weights and layout of floats; addresses and sizes of bytes, and the scales of activations.
+        widest: Numbers in the widest result, padded.
+        inputs: Numbers in the widest input, padded, that are made bytes.
+    """
+
+    kind: str
+    arrays: tuple[NDArray[Any], NDArray[Any]]
+    widest: int
+    inputs: int = 0
+
+
+def pack_layers(layers: Sequence[Layer]) -> Packed:
+    """Pack layers that are all of one kind. Bytes stay where they are: whoever keeps `Packed` keeps the layers too."""
+    if isinstance(layers[0], Dense):
+        chain = pack_chain([layer for layer in layers if isinstance(layer, Dense)])
+        return Packed(f"floats{2 * chain.layout.itemsize}", (chain.weights, chain.layout), chain.width)
+    own = [layer for layer in layers if isinstance(layer, Int8)]
+    form = "vnni" if own[0].packed.form == "amx" else own[0].packed.form
+    table = np.array([_row(layer, np.dtype(LAYOUTS[form].kind).itemsize) for layer in own], np.int64)
+    fixed = np.array([layer.fixed for layer in own], np.float32)
+    return Packed(form, (table, fixed), int(table[:, 4].max()), int(table[:, 6].max()))
+
+
+def _row(layer: Int8, itemsize: int) -> tuple[int, ...]:
+    """Tell where bytes and columns are, the inputs, steps of four bytes, outputs, curve, and padded inputs."""
+    packed = layer.packed
+    multiple = LAYOUTS[packed.form].multiple
+    padded, outputs = -(-packed.inputs // multiple) * multiple, packed.columns.shape[1]
+    addresses = packed.values.ctypes.data, packed.columns.ctypes.data
+    return (*addresses, packed.inputs, padded * itemsize // 4, outputs, CURVES[layer.curve], padded)
+
+
 class CompiledStep:
     """A step as one call of compiled code, which may be called by several threads at once.
 
     Args:
-        decoder: The weights; they are packed into memory of its own.
+        decoder: The weights; those of floats are packed into memory of its own.
     """
 
     def __init__(self, decoder: Decoder) -> None:
-        self.chain = pack_chain(decoder.layers)
-        self.weights = (
-            decoder.tokens,
-            decoder.places,
-            decoder.norms,
-            decoder.eps,
-            self.chain.weights,
-            self.chain.layout,
-        )
-        self.kernel = _compiled(self.chain.layout.dtype.itemsize)
-        self._free: list[Floats] = []  # pop and append are atomic
+        self.decoder = decoder
+        self.blocks, self.head = pack_layers(decoder.layers), pack_layers([decoder.head])
+        vectors = (decoder.tokens, decoder.places, decoder.norms, decoder.eps)
+        self.weights = (*vectors, self.blocks.arrays, self.head.arrays)
+        self._free: list[Scratch] = []  # pop and append are atomic
 
     def run(self, tokens: Tokens, memory: KVCache) -> Floats:
         """Give what `step_by_numpy` gives."""
-        out = np.empty((len(tokens), len(self.weights[0])), np.float32)
+        out = np.empty((len(tokens), len(self.decoder.tokens)), np.float32)
         scratch = self._take(len(tokens))
-        self.kernel(tokens, memory.seq_pos, self.weights, (memory.keys, memory.values), scratch, out)
+        kernel = _compiled(self.blocks.kind, self.head.kind, memory.keys.dtype.name)
+        kernel(tokens, memory.seq_pos, self.weights, (*memory.arrays(), *NO_SCALES)[:4], scratch, out)
         self._free.append(scratch)
         return out
 
-    def _take(self, rows: int) -> Floats:
-        """Take room for vectors, for what they are normalized to, for two widest results, and for scores."""
-        places, width = self.weights[1].shape
-        size = rows * (2 * width + 2 * self.chain.width) + places
-        found = self._free.pop() if self._free else np.empty(0, np.float32)
-        return found if found.size == size else aligned((size,), np.float32)
+    def _take(self, rows: int) -> Scratch:
+        """Take room: for vectors, what they are normalized to, two widest results, and scores; and for bytes."""
+        scratch = self._free.pop() if self._free else None
+        if scratch is not None and len(scratch[1]) == rows:
+            return scratch
+        places, width = self.decoder.places.shape
+        widest, inputs = (
+            max(getattr(part, name) for part in (self.blocks, self.head)) for name in ("widest", "inputs")
+        )
+        kinds = [LAYOUTS[part.kind].kind for part in (self.blocks, self.head) if part.kind in LAYOUTS]
+        floats = aligned((rows * (2 * width + 2 * widest + 1) + places,), np.float32)
+        return floats, aligned((rows, inputs), [*kinds, "uint8"][0])
 
 
 @cache
-def _compiled(index_bytes: int) -> Callable[..., None]:
-    """Compile the kernel for one width of vectors, or load it from disk."""
+def _compiled(blocks: str, head: str, memory: str) -> Callable[..., None]:
+    """Compile the kernel for kinds of blocks, of a head and of a cache, or load it from disk."""
     from tinytorch.perf.kernels import compiled_decoding
 
-    step: Callable[..., None] = compiled_decoding.step(index_bytes)
+    first, last = (LAYOUTS[kind].kind if kind in LAYOUTS else kind for kind in (blocks, head))
+    step: Callable[..., None] = compiled_decoding.step(first, last, memory)
     return step

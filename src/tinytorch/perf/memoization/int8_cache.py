@@ -45,7 +45,7 @@ class Int8KVCache(KVCache):
         self.key_scales = np.zeros(self.keys.shape[:-1], np.float32)
         self.value_scales = np.zeros(self.keys.shape[:-1], np.float32)
 
-    def _arrays(self) -> tuple[Array, ...]:
+    def arrays(self) -> tuple[Array, ...]:
         return self.keys, self.values, self.key_scales, self.value_scales
 
     def _write(self, layer: int, part: slice, key: Array, value: Array) -> None:
