@@ -212,37 +212,33 @@ def add(x, more):
             x[row, i] += more[row, i]
 
 
-def run_step(tokens, position, model, kept, scratch, out):
+def run_step(x, position, model, kept, scratch, out):
     """Give the logits of the token after each.
 
     Args:
-        tokens: (B,), each of a row of the table.
+        x: (B, E), what stands for tokens at a position; it is written over.
         position: Of all of them.
-        model: Table of tokens, table of positions, layer norms, their eps, the layers of blocks, the head.
+        model: Layer norms, their eps, the layers of blocks, the head.
         kept: Keys and values (N, B, H, L, D), and their scales (N, B, H, L), or empty.
-        scratch: Floats: two of the width, two of the widest layer and one more a row, one a position; and room for
+        scratch: Floats: one of the width, two of the widest layer and one more a row, one a position; and room for
             activations (B, in, padded).
         out: (B, V).
     """
-    table, places, norms, eps, layers, head = model
+    norms, eps, layers, head = model
     floats, activations = scratch
-    rows, width = tokens.size, table.shape[1]
-    x, normal = floats[: 2 * rows * width].reshape(2, rows, width)
-    scores, rest = floats[2 * rows * width :][: places.shape[0]], floats[2 * rows * width + places.shape[0] :]
-    room = (activations, rest[:rows])
-    half = (rest.size - rows) // 2
-    first, second = rest[rows : rows + half], rest[rows + half :]
-    for row in range(rows):
-        for i in range(width):
-            x[row, i] = table[tokens[row], i] + places[position, i]
-    for block in range(kept[0].shape[0]):
+    rows, width = x.shape
+    blocks, places = kept[0].shape[0], kept[0].shape[3]
+    normal, rest = floats[: rows * width].reshape(rows, width), floats[rows * width :]
+    scores, room, rest = rest[:places], (activations, rest[places : places + rows]), rest[places + rows :]
+    first, second = rest[: rest.size // 2], rest[rest.size // 2 :]
+    for block in range(blocks):
         normalize(x, norms[2 * block], eps[2 * block], normal)
         attend(linear(layers, 4 * block, normal, room, first), block, kept, position, scores, normal)
         add(x, linear(layers, 4 * block + 1, normal, room, second))
         normalize(x, norms[2 * block + 1], eps[2 * block + 1], normal)
         hidden = linear(layers, 4 * block + 2, normal, room, first)
         add(x, linear(layers, 4 * block + 3, hidden, room, second))
-    normalize(x, norms[2 * kept[0].shape[0]], eps[2 * kept[0].shape[0]], normal)
+    normalize(x, norms[2 * blocks], eps[2 * blocks], normal)
     logits = linear(head, 0, normal, room, first)
     for row in range(rows):
         for i in range(out.shape[1]):
@@ -259,13 +255,12 @@ def step(blocks: str, head: str, memory: str) -> Any:
         memory: `float32` or `int8`.
     """
     vector, matrix = types.float32[::1], types.float32[:, ::1]
-    model = (matrix, matrix, types.float32[:, :, ::1], vector, _layers(blocks), _layers(head))
+    model = types.Tuple((types.float32[:, :, ::1], vector, _layers(blocks), _layers(head)))
     scales = types.float32[:, :, :, ::1]
     part = getattr(types, memory)[:, :, :, :, ::1]
     activations = getattr(types, next((kind for kind in (blocks, head) if kind not in CHAINS), "uint8"))[:, ::1]
     kept, scratch = types.Tuple((part, part, scales, scales)), types.Tuple((vector, activations))
-    signature = (types.int64[::1], types.int64, types.Tuple(model), kept, scratch, matrix)
-    return specialized(cached(run_step), signature)
+    return specialized(cached(run_step), (matrix, types.int64, model, kept, scratch, matrix))
 
 
 def _layers(kind: str) -> Any:

@@ -53,8 +53,7 @@ class Decoder:
     """The weights of a language model, in the order in which a step needs them.
 
     Attributes:
-        tokens: (V, E), a row a token.
-        places: (L, E), a row a position.
+        embed: Gives what stands for tokens (B,) at a position: (B, E), an array of its own.
         norms: (2 N + 1, 2, E): gamma and beta of two layer norms a block, and of the last.
         eps: (2 N + 1,).
         heads: In a block.
@@ -62,13 +61,17 @@ class Decoder:
         head: Makes logits, (E, V).
     """
 
-    tokens: Floats
-    places: Floats
+    embed: Callable[[Tokens, int], Floats]
     norms: Floats
     eps: Floats
     heads: int
     layers: tuple[Layer, ...]
     head: Layer
+
+    @property
+    def vocabulary(self) -> int:
+        """How many logits there are, V."""
+        return self.head.weight.shape[1] if isinstance(self.head, Dense) else self.head.packed.outputs
 
 
 def step_by_numpy(decoder: Decoder, tokens: Tokens, memory: KVCache) -> Floats:
@@ -76,7 +79,7 @@ def step_by_numpy(decoder: Decoder, tokens: Tokens, memory: KVCache) -> Floats:
 
     Their keys and values are written into the cache, which does not advance.
     """
-    x = decoder.tokens[tokens] + decoder.places[memory.seq_pos]  # (B, E)
+    x = decoder.embed(tokens, memory.seq_pos)
     for block in range(len(decoder.layers) // PER_BLOCK):
         attend, output, up, down = decoder.layers[PER_BLOCK * block : PER_BLOCK * (block + 1)]
         projected = _linear(_normalized(x, decoder, 2 * block), attend)
@@ -160,31 +163,29 @@ class CompiledStep:
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
         self.blocks, self.head = pack_layers(decoder.layers), pack_layers([decoder.head])
-        vectors = (decoder.tokens, decoder.places, decoder.norms, decoder.eps)
-        self.weights = (*vectors, self.blocks.arrays, self.head.arrays)
+        self.weights = (decoder.norms, decoder.eps, self.blocks.arrays, self.head.arrays)
+        parts = (self.blocks, self.head)
+        self.widest, self.inputs = max(part.widest for part in parts), max(part.inputs for part in parts)
+        self.kind = next((LAYOUTS[part.kind].kind for part in parts if part.kind in LAYOUTS), "uint8")
         self._free: list[Scratch] = []  # pop and append are atomic
 
     def run(self, tokens: Tokens, memory: KVCache) -> Floats:
         """Give what `step_by_numpy` gives."""
-        out = np.empty((len(tokens), len(self.decoder.tokens)), np.float32)
-        scratch = self._take(len(tokens))
+        x = self.decoder.embed(tokens, memory.seq_pos)
+        out = np.empty((len(tokens), self.decoder.vocabulary), np.float32)
+        scratch = self._take(len(tokens), memory.max_seq_len)
         kernel = _compiled(self.blocks.kind, self.head.kind, memory.keys.dtype.name)
-        kernel(tokens, memory.seq_pos, self.weights, (*memory.arrays(), *NO_SCALES)[:4], scratch, out)
+        kernel(x, memory.seq_pos, self.weights, (*memory.arrays(), *NO_SCALES)[:4], scratch, out)
         self._free.append(scratch)
         return out
 
-    def _take(self, rows: int) -> Scratch:
-        """Take room: for vectors, what they are normalized to, two widest results, and scores; and for bytes."""
+    def _take(self, rows: int, places: int) -> Scratch:
+        """Take room: for a vector a row, two widest results and a scale, a score a position; and for bytes."""
+        size = rows * (self.decoder.norms.shape[2] + 2 * self.widest + 1) + places
         scratch = self._free.pop() if self._free else None
-        if scratch is not None and len(scratch[1]) == rows:
+        if scratch is not None and len(scratch[1]) == rows and scratch[0].size == size:
             return scratch
-        places, width = self.decoder.places.shape
-        widest, inputs = (
-            max(getattr(part, name) for part in (self.blocks, self.head)) for name in ("widest", "inputs")
-        )
-        kinds = [LAYOUTS[part.kind].kind for part in (self.blocks, self.head) if part.kind in LAYOUTS]
-        floats = aligned((rows * (2 * width + 2 * widest + 1) + places,), np.float32)
-        return floats, aligned((rows, inputs), [*kinds, "uint8"][0])
+        return aligned((size,), np.float32), aligned((rows, self.inputs), self.kind)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,11 @@ from tinytorch.errors import DTypeError, explain
 from tinytorch.perf.kernels.decoding import Decoder, Int8
 from tinytorch.perf.kernels.dense import Dense
 from tinytorch.perf.kernels.int8 import pack_linear
-from tinytorch.perf.quantized_layers import QuantizedLinear
+from tinytorch.perf.quantization import QuantizedEmbedding, QuantizedHead, QuantizedLinear
 
 __all__ = ["decoder_of"]
 
-Floats = NDArray[np.float32]
+Array = NDArray[Any]
 Part = tuple[str, tuple[type, ...], Any]  # a path, what may stand there, and what does
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
@@ -35,16 +35,23 @@ def decoder_of(model: Any) -> Decoder:
     """
     _require_usual(model)
     norms = [norm for block in model.blocks for norm in (block.ln1, block.ln2)] + [model.ln_f]
+    tokens, places = _rows_of(model.token_embedding), _rows_of(model.position_embedding)
     tied = isinstance(model.lm_head, TiedHead)
     return Decoder(
-        tokens=np.ascontiguousarray(model.token_embedding.weight.data),
-        places=np.ascontiguousarray(model.position_embedding.weight.data),
+        embed=lambda ids, position: tokens(ids) + places(np.array([position])),
         norms=np.array([[norm.gamma.data, norm.beta.data] for norm in norms]),
         eps=np.array([norm.eps for norm in norms], np.float32),
         heads=model.num_heads,
         layers=tuple(layer for block in model.blocks for layer in _layers_of(block)),
         head=Dense(model.token_embedding.weight.data.T) if tied else _together([model.lm_head]),
     )
+
+
+def _rows_of(embedding: Any) -> Callable[[Array], Array]:
+    if isinstance(embedding, QuantizedEmbedding):
+        return embedding.rows
+    table: Array = embedding.weight.data
+    return lambda places: table.take(places, axis=0)
 
 
 def _layers_of(block: TransformerBlock) -> Iterator[Dense | Int8]:
@@ -84,9 +91,10 @@ def _require_usual(model: Any) -> None:
 
 def _parts(model: GPT) -> Iterator[Part]:
     """Give every part with what may stand in its place; layers of floats and of bytes do not mix in blocks."""
-    yield from (("token_embedding", (Embedding,), model.token_embedding), ("ln_f", (LayerNorm,), model.ln_f))
-    yield "position_embedding", (Embedding,), model.position_embedding
-    yield "lm_head", (TiedHead, Linear, QuantizedLinear), model.lm_head
+    yield "token_embedding", (Embedding, QuantizedEmbedding), model.token_embedding
+    yield "position_embedding", (Embedding, QuantizedEmbedding), model.position_embedding
+    yield "ln_f", (LayerNorm,), model.ln_f
+    yield "lm_head", (TiedHead, Linear, QuantizedLinear, QuantizedHead), model.lm_head
     first: Any = model.blocks[0]
     quantized = isinstance(getattr(getattr(first, "attention", None), "q_proj", None), QuantizedLinear)
     for index, block in enumerate(model.blocks):
