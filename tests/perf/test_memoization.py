@@ -227,6 +227,15 @@ class TestFastDecoder:
         assert fast.parameters() == []
         assert list(fast.state_dict()) == list(gpt.state_dict())
 
+    @pytest.mark.parametrize("rows", [1, 5, 100])
+    def test_a_prompt_is_read_in_pieces(self, rows):
+        """As many tokens at once as share the weights; the logits are those of the whole."""
+        manual_seed(0)
+        gpt = GPT(11, 16, 2, 2, 130).eval()
+        fast, ids = fast_decoder(gpt), RNG.integers(0, 11, (rows, 130))
+        found = fast.step(ids, fast.cache(rows, 130))
+        assert found == pytest.approx(gpt.features(ids, only_last=True).data[:, 0] @ gpt.lm_head.weight.data, abs=1e-5)
+
     def test_two_callers_do_not_meet(self):
         """Results are arrays of their own, and caches are the callers'."""
         fast = fast_decoder(small())
@@ -244,9 +253,12 @@ class TestFastDecoder:
                 fast.step(np.array([token]), fast.cache(1, 4))
         with pytest.raises(ShapeError, match="for 2 sequences of this model"):
             fast.step(np.array([1, 2]), fast.cache(1, 4))
+        for tokens in (np.zeros((1, 0)), np.zeros((1, 1, 1)), np.array(1)):
+            with pytest.raises(ShapeError, match=r"tokens must be of shape \(B,\) or \(B, T\), not empty"):
+                fast.step(tokens, fast.cache(1, 4))
         full = fast.cache(1, 1)
         fast.step(np.array([1]), full)
-        with pytest.raises(RangeError, match="at most 1; got one more"):
+        with pytest.raises(RangeError, match=r"at most 1; got 1 \+ 1"):
             fast.step(np.array([1]), full)
 
     def test_the_other_kind_of_cache_is_refused(self):

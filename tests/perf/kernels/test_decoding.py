@@ -30,7 +30,7 @@ def setting(size, rows, tied=False, quantized=False, dtype="float32"):
     memory = make_cache(gpt, rows, 12, dtype)
     for block in range(blocks):
         memory.update(block, *(Tensor(rng.normal(size=(rows, heads, 12, width // heads))) for _ in range(2)))
-    return decoder_of(quantize(gpt) if quantized else gpt), memory, rng.integers(0, vocabulary, rows)
+    return decoder_of(quantize(gpt) if quantized else gpt), memory, rng.integers(0, vocabulary, (rows, 1))
 
 
 @pytest.mark.parametrize("form", COMPILED)
@@ -87,6 +87,25 @@ def assert_alike(decoder, memory, tokens, logits, kept):
             difference = found[:, :, :, position].astype(np.float64) - wanted
             assert np.abs(difference).max() <= kept * (1 if found.dtype == np.int8 else max(1, np.abs(wanted).max()))
         assert memory.seq_pos == position
+
+
+@pytest.mark.parametrize("form", COMPILED)
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("quantized", [False, True], ids=["floats", "bytes"])
+@pytest.mark.parametrize("rows", [1, 4])
+def test_several_tokens_at_once_are_the_twins(monkeypatch, form, dtype, quantized, rows):
+    """From the first position on, and from one between to the end; sixteen rows and more go through tiles of AMX."""
+    monkeypatch.setenv(VARIABLE, form)
+    decoder, memory, _ = setting("several vectors", rows, quantized=quantized, dtype=dtype)
+    rough = quantized or dtype == "int8"
+    for start, stop in ((0, 9), (5, 12)):
+        memory.seq_pos = start
+        tokens = np.random.default_rng(2).integers(0, 130, (rows, stop - start))
+        expected, kept = step_by_numpy(decoder, tokens, memory), [array.copy() for array in memory.arrays()]
+        found = CompiledStep(decoder).run(tokens, memory)
+        assert np.abs(found - expected).max() <= (0.05 if rough else 1e-5) * max(1.0, float(np.abs(expected).max()))
+        if not rough:
+            assert all(map(np.allclose, memory.arrays(), kept, [1e-5] * 2, [1e-5] * 2))
 
 
 def test_scores_of_any_size_are_held():

@@ -1,4 +1,4 @@
-"""A step of a language model as one function: layer norms, linear layers and attention over a cache.
+"""A step of a language model as one function: layer norms, linear layers and causal attention over a cache.
 
 Imported only where Numba is wanted.
 """
@@ -25,7 +25,7 @@ from tinytorch.perf.kernels.compiled import (
     quantize_row,
     specialized,
 )
-from tinytorch.perf.kernels.tiles import address_as_pointer
+from tinytorch.perf.kernels.tiles import address_as_pointer, amx_begin, amx_end
 
 __all__ = ["run_step", "step"]
 
@@ -109,7 +109,9 @@ def dense_on_bytes(layers, index, x, room, out):
     source, stride = np.intp(activations.ctypes.data), np.intp(activations.shape[1] * activations.itemsize)
     own, relu = np.intp(scales.ctypes.data), np.intp(1) if curve == 1 else np.intp(0)
     w, count, target = np.intp(table[index, 0]), np.intp(table[index, 3]), np.intp(out.ctypes.data)
+    amx_begin(activations)
     int8_layer(activations, rows, columns, (source, stride, w, count, own, relu, target, width * 4))
+    amx_end(activations)
     if curve > 1:
         bend(curve, out[: rows * width])
     return out[: rows * width].reshape(rows, width)
@@ -178,30 +180,44 @@ def gather(scores, values, steps, count, total, out):
 
 @cached
 def attend(projected, block, kept, position, scores, out):
-    """Write the newest keys and values, and let the newest queries look at all.
+    """Write new keys and values, and let the new queries look at what is not later than they are.
 
     Args:
-        projected: (B, 3 E and more): queries, keys, values.
-        block: Whose keys and values.
+        projected: (B T, 3 E and more): queries, keys, values.
+        block: Whose keys and values; in the last one, only the last query of each sequence looks.
         kept: Keys and values (N, B, H, L, D), and their scales (N, B, H, L), or empty.
-        position: Of the newest.
+        position: Of the first of T.
         scores: (L,).
-        out: (B, E).
+        out: (B T, E).
     """
     keys, values, key_scales, value_scales = kept
     heads, width = keys.shape[2], keys.shape[4]
     size, none = heads * width, scores[:0]
-    scaled = keys.itemsize == 1
-    for row in range(projected.shape[0]):
+    scaled, span = keys.itemsize == 1, projected.shape[0] // keys.shape[1]
+    needed = span - 1 if block == keys.shape[0] - 1 else 0
+    for line in range(projected.shape[0]):
+        row, later = line // span, line % span
+        place = position + later
         for head in range(heads):
             first = head * width
-            q, own = projected[row, first : first + width], projected[row, size + first : size + first + width]
-            keep(own, keys[block], key_scales[block], row, head, position)
-            keep(projected[row, 2 * size + first :][:width], values[block], value_scales[block], row, head, position)
-            steps = key_scales[block, row, head] if scaled else none
-            total = look(q, keys[block, row, head], steps, position + 1, scores)
-            steps = value_scales[block, row, head] if scaled else none
-            gather(scores, values[block, row, head], steps, position + 1, total, out[row, first : first + width])
+            q, own = projected[line, first : first + width], projected[line, size + first : size + first + width]
+            keep(own, keys[block], key_scales[block], row, head, place)
+            keep(projected[line, 2 * size + first :][:width], values[block], value_scales[block], row, head, place)
+            if later >= needed:
+                steps = key_scales[block, row, head] if scaled else none
+                total = look(q, keys[block, row, head], steps, place + 1, scores)
+                steps = value_scales[block, row, head] if scaled else none
+                gather(scores, values[block, row, head], steps, place + 1, total, out[line, first : first + width])
+
+
+@cached
+def last_rows(x, rows):
+    """Move the last row of each of `rows` parts to the front, and give these."""
+    span = x.shape[0] // rows
+    for row in range(rows):
+        for i in range(x.shape[1]):
+            x[row, i] = x[row * span + span - 1, i]
+    return x[:rows]
 
 
 @cached
@@ -213,20 +229,20 @@ def add(x, more):
 
 
 def run_step(x, position, model, kept, scratch, out):
-    """Give the logits of the token after each.
+    """Give the logits of the token after the last of each sequence.
 
     Args:
-        x: (B, E), what stands for tokens at a position; it is written over.
-        position: Of all of them.
+        x: (B T, E), what stands for T tokens of each; it is written over.
+        position: Of the first of T.
         model: Layer norms, their eps, the layers of blocks, the head.
         kept: Keys and values (N, B, H, L, D), and their scales (N, B, H, L), or empty.
         scratch: Floats: one of the width, two of the widest layer and one more a row, one a position; and room for
-            activations (B, in, padded).
+            activations (B T, in, padded).
         out: (B, V).
     """
     norms, eps, layers, head = model
     floats, activations = scratch
-    rows, width = x.shape
+    (rows, width), sequences = x.shape, kept[0].shape[1]
     blocks, places = kept[0].shape[0], kept[0].shape[3]
     normal, rest = floats[: rows * width].reshape(rows, width), floats[rows * width :]
     scores, room, rest = rest[:places], (activations, rest[places : places + rows]), rest[places + rows :]
@@ -234,13 +250,15 @@ def run_step(x, position, model, kept, scratch, out):
     for block in range(blocks):
         normalize(x, norms[2 * block], eps[2 * block], normal)
         attend(linear(layers, 4 * block, normal, room, first), block, kept, position, scores, normal)
+        if block == blocks - 1:
+            x, normal = last_rows(x, sequences), last_rows(normal, sequences)
         add(x, linear(layers, 4 * block + 1, normal, room, second))
         normalize(x, norms[2 * block + 1], eps[2 * block + 1], normal)
         hidden = linear(layers, 4 * block + 2, normal, room, first)
         add(x, linear(layers, 4 * block + 3, hidden, room, second))
     normalize(x, norms[2 * blocks], eps[2 * blocks], normal)
     logits = linear(head, 0, normal, room, first)
-    for row in range(rows):
+    for row in range(sequences):
         for i in range(out.shape[1]):
             out[row, i] = logits[row, i]
 

@@ -1,4 +1,4 @@
-"""One step of a language model: from the last token of each sequence to the logits of the next, beside a cache.
+"""One step of a language model: from new tokens of each sequence to the logits of the next, beside a cache.
 
 The twin `step_by_numpy` says what is computed. `CompiledStep` is the whole step as one call of compiled code, in which
 nothing is allocated.
@@ -53,7 +53,7 @@ class Decoder:
     """The weights of a language model, in the order in which a step needs them.
 
     Attributes:
-        embed: Gives what stands for tokens (B,) at a position: (B, E), an array of its own.
+        embed: Gives what stands for tokens (B, T) from a position on: (B T, E), an array of its own.
         norms: (2 N + 1, 2, E): gamma and beta of two layer norms a block, and of the last.
         eps: (2 N + 1,).
         heads: In a block.
@@ -75,7 +75,7 @@ class Decoder:
 
 
 def step_by_numpy(decoder: Decoder, tokens: Tokens, memory: KVCache) -> Floats:
-    """Compute what a step computes: the logits (B, V) of the token after `tokens`, (B,), at `memory.seq_pos`.
+    """Compute what a step computes: the logits (B, V) of the token after `tokens`, (B, T), from `memory.seq_pos` on.
 
     Their keys and values are written into the cache, which does not advance.
     """
@@ -85,7 +85,8 @@ def step_by_numpy(decoder: Decoder, tokens: Tokens, memory: KVCache) -> Floats:
         projected = _linear(_normalized(x, decoder, 2 * block), attend)
         x = x + _linear(_gathered(projected, decoder.heads, memory, block), output)
         x = x + _linear(_linear(_normalized(x, decoder, 2 * block + 1), up), down)
-    return _linear(_normalized(x, decoder, -1), decoder.head)
+    last = x.reshape(*tokens.shape, -1)[:, -1]
+    return _linear(_normalized(last, decoder, -1), decoder.head)
 
 
 def _linear(x: Floats, layer: Layer) -> Floats:
@@ -102,11 +103,12 @@ def _normalized(x: Floats, decoder: Decoder, index: int) -> Floats:
 
 
 def _gathered(projected: Floats, heads: int, memory: KVCache, block: int) -> Floats:
-    """Let the newest token look at all: (B, 3 E) to (B, E)."""
-    q, k, v = projected.reshape(len(projected), 3, heads, 1, -1).swapaxes(0, 1)  # (B, H, 1, D) each
+    """Let new tokens look at all that are not later: (B T, 3 E) to (B T, E)."""
+    parts = projected.reshape(memory.batch_size, -1, 3, heads, projected.shape[1] // (3 * heads))
+    q, k, v = parts.transpose(2, 0, 3, 1, 4)  # (B, H, T, D) each
     keys, values = memory.extend(block, _tensor(k), _tensor(v))
-    gathered: Floats = OPS["attention"].run(q, keys.data, values.data)[0]
-    return gathered.reshape(len(projected), -1)
+    gathered: Floats = OPS["attention"].run(q, keys.data, values.data, causal=True)[0]
+    return gathered.swapaxes(1, 2).reshape(len(projected), -1)
 
 
 def _tensor(array: Floats) -> Tensor:
@@ -132,13 +134,15 @@ class Packed:
     inputs: int = 0
 
 
-def pack_layers(layers: Sequence[Layer]) -> Packed:
-    """Pack layers that are all of one kind. Bytes stay where they are: whoever keeps `Packed` keeps the layers too."""
+def pack_layers(layers: Sequence[Layer], form: str) -> Packed:
+    """Pack layers that are all of one kind; bytes for a form of the kernel.
+
+    Bytes stay where they are: whoever keeps what this gives keeps the layers too.
+    """
     if isinstance(layers[0], Dense):
         chain = pack_chain([layer for layer in layers if isinstance(layer, Dense)])
         return Packed(f"floats{2 * chain.layout.itemsize}", (chain.weights, chain.layout), chain.width)
     own = [layer for layer in layers if isinstance(layer, Int8)]
-    form = "vnni" if own[0].packed.form == "amx" else own[0].packed.form
     table = np.array([_row(layer, np.dtype(LAYOUTS[form].kind).itemsize) for layer in own], np.int64)
     fixed = np.array([layer.fixed for layer in own], np.float32)
     return Packed(form, (table, fixed), int(table[:, 4].max()), int(table[:, 6].max()))
@@ -162,7 +166,10 @@ class CompiledStep:
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
-        self.blocks, self.head = pack_layers(decoder.layers), pack_layers([decoder.head])
+        layers = (*decoder.layers, decoder.head)
+        packed = {layer.packed.form for layer in layers if isinstance(layer, Int8)}
+        form = packed.pop() if len(packed) == 1 else "vnni"  # which lays bytes out as amx does
+        self.blocks, self.head = pack_layers(decoder.layers, form), pack_layers([decoder.head], form)
         self.weights = (decoder.norms, decoder.eps, self.blocks.arrays, self.head.arrays)
         parts = (self.blocks, self.head)
         self.widest, self.inputs = max(part.widest for part in parts), max(part.inputs for part in parts)
@@ -173,7 +180,7 @@ class CompiledStep:
         """Give what `step_by_numpy` gives."""
         x = self.decoder.embed(tokens, memory.seq_pos)
         out = np.empty((len(tokens), self.decoder.vocabulary), np.float32)
-        scratch = self._take(len(tokens), memory.max_seq_len)
+        scratch = self._take(len(x), memory.max_seq_len)
         kernel = _compiled(self.blocks.kind, self.head.kind, memory.keys.dtype.name)
         kernel(x, memory.seq_pos, self.weights, (*memory.arrays(), *NO_SCALES)[:4], scratch, out)
         self._free.append(scratch)

@@ -22,6 +22,7 @@ from tinytorch.perf.quantization import QuantizedEmbedding, QuantizedHead, Quant
 __all__ = ["decoder_of"]
 
 Array = NDArray[Any]
+Rows = Callable[[Array], Array]
 Part = tuple[str, tuple[type, ...], Any]  # a path, what may stand there, and what does
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
@@ -38,7 +39,7 @@ def decoder_of(model: Any) -> Decoder:
     tokens, places = _rows_of(model.token_embedding), _rows_of(model.position_embedding)
     tied = isinstance(model.lm_head, TiedHead)
     return Decoder(
-        embed=lambda ids, position: tokens(ids) + places(np.array([position])),
+        embed=lambda ids, position: embedded(ids, position, tokens, places),
         norms=np.array([[norm.gamma.data, norm.beta.data] for norm in norms]),
         eps=np.array([norm.eps for norm in norms], np.float32),
         heads=model.num_heads,
@@ -47,7 +48,14 @@ def decoder_of(model: Any) -> Decoder:
     )
 
 
-def _rows_of(embedding: Any) -> Callable[[Array], Array]:
+def embedded(ids: Array, position: int, tokens: Rows, places: Rows) -> Array:
+    """Give what stands for tokens (B, T) from a position on: (B T, E)."""
+    found = tokens(ids)
+    found += places(np.arange(position, position + ids.shape[1]))
+    return found.reshape(ids.size, -1)
+
+
+def _rows_of(embedding: Any) -> Rows:
     if isinstance(embedding, QuantizedEmbedding):
         return embedding.rows
     table: Array = embedding.weight.data
