@@ -17,12 +17,12 @@ from tinytorch.capstone import SimpleMLP
 from tinytorch.core.activations import ReLU
 from tinytorch.core.attention import MultiHeadAttention
 from tinytorch.core.layers import Dropout, Linear, Sequential
-from tinytorch.core.spatial import LeNet
+from tinytorch.core.spatial import BatchNorm2d, Conv2d, Flatten, LeNet
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.transformers import GPT
-from tinytorch.perf import compile, factorize, fast_decoder, prune, quantize, remove_hidden_units
+from tinytorch.perf import compile, factorize, fast_decoder, prune, quantize, quantize_int4, remove_hidden_units
 from tinytorch.perf.compression import structured_prune
-from tinytorch.perf.quantization import QuantizedLinear
+from tinytorch.perf.quantization import Int4Linear, QuantizedLinear
 
 Fault = Callable[[Any, Any], Any]
 
@@ -294,5 +294,60 @@ def quantizations() -> Iterator[TechniqueRow]:
     )
 
 
-FAMILIES = (compilations, decoders, factorizations, magnitudes, quantizations, units)
+def nibbles() -> Iterator[TechniqueRow]:
+    def half_done(original: Any, result: Any) -> Any:
+        result.layers[2] = original[2]
+        return result
+
+    def bytes_only(original: Any, result: Any) -> Any:
+        del result
+        return quantize(original)
+
+    def with_floats(original: Any, result: Any) -> Any:
+        result[0].weight = original[0].weight
+        return result
+
+    def one_a_byte(original: Any, result: Any) -> Any:
+        class Faulty(Int4Linear):
+            def _parts(self):
+                return super()._parts() | {"q_weight": self.packed.matrix().view(np.uint8)}
+
+        result[0].__class__ = Faulty
+        return result
+
+    def another_group(original: Any, result: Any) -> Any:
+        del result
+        return quantize_int4(original, 32)
+
+    faults = {
+        "nothing done": unchanged,
+        "half done": half_done,
+        "bytes instead": bytes_only,
+        "with floats": with_floats,
+        "a weight a byte": one_a_byte,
+        "another group": another_group,
+    }
+    name, said = "quantize.int4.v1", {"group": 64}
+    yield TechniqueRow(name, "linear layers", network, faults, said=said, tolerance=2.5)
+    attention = lambda: filled(MultiHeadAttention(16, 2))
+    yield TechniqueRow(name, "attention", attention, {"nothing done": unchanged}, inputs=(1, 5, 16), said=said)
+    images = lambda: filled(Sequential(Conv2d(1, 4, 3), BatchNorm2d(4), ReLU(), Flatten(), Linear(16, 3)))
+    yield TechniqueRow(name, "convolutions", images, {"nothing done": unchanged}, inputs=(2, 1, 4, 4), said=said)
+
+
+def images() -> Iterator[TechniqueRow]:
+    model = lambda: filled(Sequential(Conv2d(1, 4, 3), BatchNorm2d(4), ReLU(), Flatten(), Linear(16, 3)))
+
+    def without_the_convolution(original: Any, result: Any) -> Any:
+        result.layers[0] = original[0]
+        return result
+
+    faults = {"nothing done": unchanged, "a convolution of floats": without_the_convolution}
+    dynamic, static = "quantize.int8.dynamic.v1", "quantize.int8.static.v1"
+    options = {"inputs": (2, 1, 4, 4), "tolerance": 0.5}
+    yield TechniqueRow(dynamic, "convolutions", model, faults, **options)
+    yield TechniqueRow(static, "convolutions", model, faults, arguments=([example(2, 1, 4, 4)],), **options)
+
+
+FAMILIES = (compilations, decoders, factorizations, images, magnitudes, nibbles, quantizations, units)
 ROWS = [row for family in FAMILIES for row in family()]

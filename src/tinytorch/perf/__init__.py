@@ -5,7 +5,14 @@ from tinytorch.perf.compression import FACTORIZE, PRUNE_MAGNITUDE, PRUNE_UNITS, 
 from tinytorch.perf.costs import count_flops
 from tinytorch.perf.graph import Graph, trace
 from tinytorch.perf.memoization import DECODE, FastDecoder, fast_decoder
-from tinytorch.perf.quantization import QUANTIZE_DYNAMIC, QUANTIZE_STATIC, QuantizedLinear, quantize
+from tinytorch.perf.quantization import (
+    QUANTIZE_DYNAMIC,
+    QUANTIZE_INT4,
+    QUANTIZE_STATIC,
+    QuantizedLinear,
+    quantize,
+    quantize_int4,
+)
 from tinytorch.perf.techniques import Technique
 
 __all__ = [
@@ -21,6 +28,7 @@ __all__ = [
     "fast_decoder",
     "prune",
     "quantize",
+    "quantize_int4",
     "remove_hidden_units",
     "trace",
 ]
@@ -34,6 +42,7 @@ TECHNIQUES: dict[str, Technique] = {
         PRUNE_MAGNITUDE,
         PRUNE_UNITS,
         QUANTIZE_DYNAMIC,
+        QUANTIZE_INT4,
         QUANTIZE_STATIC,
     )
 }

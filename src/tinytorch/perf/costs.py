@@ -111,6 +111,13 @@ def int8_linear(step: Step) -> Cost:
     return cost + Cost(0, packed.inputs * packed.outputs + 8 * packed.outputs, 0)
 
 
+def int4_linear(step: Step) -> Cost:
+    """Cost what a linear layer costs; the weights are read two in a byte, with their scales and the biases."""
+    packed = step.options["layer"].packed
+    groups = -(-packed.inputs // packed.group)
+    return product(step) + Cost(0, packed.outputs * (-(-packed.inputs // 2) + 2 * groups + 4), 0)
+
+
 def int8_conv2d(step: Step) -> Cost:
     """Cost what a convolution costs; the kernels are read as bytes, with their scales and biases."""
     outputs, *kernel = step.options["layer"].packed.shape
@@ -243,6 +250,7 @@ COSTS: dict[str, Formula] = {
     "embedding": look_up,
     "exp": each(1),
     "gelu": each(9),  # x², its multiple, + 1, two products, tanh, + 1, x / 2, the product
+    "int4_linear": int4_linear,
     "int8_conv2d": int8_conv2d,
     "int8_linear": int8_linear,
     "layer_norm": layer_norm,

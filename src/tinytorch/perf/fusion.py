@@ -204,7 +204,23 @@ def _tiled_by(step: Step | None) -> int:
     return int(sides.pop()) if len(sides) == 1 else 1
 
 
-BYTE_TASKS = {"int8_conv2d": _int8_convolution_task, "int8_linear": _int8_task}
+def _int4_task(step: Step, following: dict[Value, Step]) -> Task:
+    """Do a layer of nibbles, and the activation that follows it, at once."""
+    x, after, packed = step.inputs[0], following.get(step.output), step.options["layer"].packed
+    if x.dtype != np.float32 or packed.form == "numpy":
+        return _task(step)
+    steps = (step, after) if after is not None and after.op in CURVES else (step,)
+    rows, curve = step.output.size // packed.outputs, CURVES[steps[-1].op] if len(steps) == 2 else CURVES["none"]
+
+    def make() -> Kernel:
+        kernel: Callable[..., None] = packed.kernel()
+        extras = (packed.weights, packed.sizes, packed.scratch(rows), curve)
+        return Kernel(kernel if len(x.shape) == 2 else _flattened(kernel, rows), extras, named=False)
+
+    return Task(steps, (x,), steps[-1].output, make, weights=packed.weights)
+
+
+BYTE_TASKS = {"int4_linear": _int4_task, "int8_conv2d": _int8_convolution_task, "int8_linear": _int8_task}
 
 
 def _is_own_convolution(step: Step) -> bool:

@@ -80,15 +80,23 @@ def test_other_kinds_of_arrays_are_refused():
 
 def test_the_cache_on_disk_notices_a_change_of_the_tiles():
     """Numba looks at the file of the function only, so that file names the state of the other."""
-    from tinytorch.perf.kernels import byte_tiles, compiled, compiled_bytes, compiled_convolution, tiles
+    from tinytorch.perf.kernels import (
+        byte_tiles,
+        compiled,
+        compiled_bytes,
+        compiled_convolution,
+        compiled_nibbles,
+        nibble_tiles,
+        tiles,
+    )
 
-    modules = (tiles, compiled, byte_tiles)
+    modules = (tiles, compiled, byte_tiles, nibble_tiles)
     found = [hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()[:16] for module in modules]
     assert found[0] == compiled.TILES, "write this hash into TILES of src/tinytorch/perf/kernels/compiled.py"
     assert found[1] == compiled_convolution.LOOPS, "write this hash into LOOPS of compiled_convolution.py"
-    assert found == [compiled_bytes.BASE, compiled_bytes.LOOPS, compiled_bytes.TILES], (
-        "write these into compiled_bytes.py"
-    )
+    bytes_of, nibbles_of = ([module.BASE, module.LOOPS, module.TILES] for module in (compiled_bytes, compiled_nibbles))
+    assert found[:3] == bytes_of, "write these into compiled_bytes.py"
+    assert [*found[:2], found[3]] == nibbles_of, "write these into compiled_nibbles.py"
 
 
 def test_kernels_compile_where_nothing_can_be_written(monkeypatch):

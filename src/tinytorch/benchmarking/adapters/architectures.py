@@ -52,7 +52,10 @@ class Kind:
     def make(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Make a layer of it."""
         if self.of_another:
-            return self.of(name)(LAYERS[self.of_another].make(self.of_another, arguments))
+            inner = LAYERS[self.of_another]
+            own = {argument: value for argument, value in arguments.items() if argument not in inner.arguments}
+            given = {argument: value for argument, value in arguments.items() if argument in inner.arguments}
+            return self.of(name)(inner.make(self.of_another, given), **own)
         return self.of(name)(**arguments)
 
 
@@ -67,11 +70,12 @@ _MLP = {"input_size": "fc1.in_features", "hidden_size": "fc1.out_features", "out
 _GPT = _same("vocab_size", "embed_dim", "num_layers", "num_heads", "max_seq_len", "tie_weights")
 _TABLE = _same("vocab_size", "embed_dim")
 _QUANTIZATION = "tinytorch.perf.quantization"
-_BYTES = _same("in_features", "out_features") | {"bias": "q_bias"}
+_LINEAR = _same("in_features", "out_features", "bias")
+_BYTES = _LINEAR | {"bias": "q_bias"}
 
 LAYERS: dict[str, Kind] = {
     "Sequential": Kind("tinytorch.core.layers", {}),
-    "Linear": Kind("tinytorch.core.layers", _same("in_features", "out_features", "bias")),
+    "Linear": Kind("tinytorch.core.layers", _LINEAR),
     "Dropout": Kind("tinytorch.core.layers", _same("p"), keeps_width=True),
     **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "GELU", "Softmax"), _ACTIVATION),
     "Conv2d": Kind("tinytorch.core.spatial", _CONV),
@@ -90,6 +94,9 @@ LAYERS: dict[str, Kind] = {
     "QuantizedConv2d": Kind(_QUANTIZATION, _CONV, of_another="Conv2d"),
     "QuantizedEmbedding": Kind(_QUANTIZATION, _TABLE, of_another="Embedding"),
     "QuantizedHead": Kind(_QUANTIZATION, {}, of_table="token_embedding"),
+    "Int4Linear": Kind(_QUANTIZATION, _LINEAR | _same("group"), of_another="Linear"),
+    "Int4Embedding": Kind(_QUANTIZATION, _TABLE | _same("group"), of_another="Embedding"),
+    "Int4Head": Kind(_QUANTIZATION, {}, of_table="token_embedding"),
 }
 
 

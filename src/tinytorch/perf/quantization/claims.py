@@ -14,13 +14,16 @@ from tinytorch.core.layers import Linear
 from tinytorch.core.spatial import Conv2d
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import explain
+from tinytorch.perf.quantization.convolution import QuantizedConv2d
 from tinytorch.perf.quantization.doors import arrays_of
-from tinytorch.perf.quantization.layers import BytesLayer, CalibratedLayer
+from tinytorch.perf.quantization.embeddings import QuantizedEmbedding
+from tinytorch.perf.quantization.layers import BytesLayer, CalibratedLayer, QuantizedLinear
 from tinytorch.perf.quantization.models import quantize
+from tinytorch.perf.quantization.nibbles import quantize_int4
 from tinytorch.perf.replacement import layers_by_path
 from tinytorch.perf.techniques import Technique
 
-__all__ = ["QUANTIZE_DYNAMIC", "QUANTIZE_STATIC"]
+__all__ = ["QUANTIZE_DYNAMIC", "QUANTIZE_INT4", "QUANTIZE_STATIC"]
 
 Array = NDArray[Any]
 Model = TypeVar("Model")
@@ -59,20 +62,20 @@ def _left_over(model: Any, kinds: tuple[type, ...]) -> Iterator[str]:
         yield explain("the model", "one that holds layers of bytes", type(model).__name__)
 
 
-def _problems(layer: BytesLayer) -> Iterator[str]:
-    """Find what is not int8 in what a file gets, or floats as large as the weights in memory."""
+def _problems(layer: BytesLayer, kind: type[np.generic] = np.int8) -> Iterator[str]:
+    """Find weights that are of another kind in what a file gets, or floats as large as they in memory."""
     stored = layer.state_dict().get("q_weight")
     if stored is None:  # a head, which scores with another's
         return
-    if stored.dtype != np.int8:
-        yield explain("the weights as stored", "int8", str(stored.dtype))
-    if stored.shape != layer.weight_shape:
-        yield explain("the weights as stored", f"of shape {layer.weight_shape}", stored.shape)
+    shape = layer.weight_shape if kind is np.int8 else layer.joined_shape
+    if stored.dtype != kind:
+        yield explain("the weights as stored", np.dtype(kind).name, str(stored.dtype))
+    if stored.shape != shape:
+        yield explain("the weights as stored", f"of shape {shape}", stored.shape)
     for name, array in _held(layer).items():
         if array.dtype.kind == "f" and array.size >= math.prod(layer.weight_shape):
-            yield explain(
-                f"a {type(layer).__name__}", "without a copy of its weights as floats", f"{name} {array.shape}"
-            )
+            got = f"{name} {array.shape}"
+            yield explain(f"a {type(layer).__name__}", "without a copy of its weights as floats", got)
 
 
 def _scale_problems(layer: BytesLayer, fixed: bool) -> Iterator[str]:
@@ -94,6 +97,17 @@ def _growth(model: Any, original: Any) -> list[str]:
     return [] if after < before else [explain("the bytes held", f"fewer than {before}, those of the original", after)]
 
 
+def _check_int4(model: Any, original: Any = None, *, group: int | None = None) -> list[str]:
+    problems = list(_left_over(model, (Linear, Conv2d, Embedding, QuantizedLinear, QuantizedEmbedding)))
+    for path, layer in layers_by_path(model).items():
+        if isinstance(layer, BytesLayer):
+            kind = np.int8 if isinstance(layer, QuantizedConv2d) else np.uint8
+            problems += [f"{problem} — at {path}" for problem in _problems(layer, kind)]
+        if group is not None and getattr(layer, "group", group) != group:
+            problems.append(explain("the group that shares a scale", str(group), layer.group, at=path))
+    return problems if original is None else problems + _growth(model, original)
+
+
 QUANTIZE_DYNAMIC = Technique(
     "quantize.int8.dynamic.v1",
     _apply_dynamic,
@@ -107,4 +121,11 @@ QUANTIZE_STATIC = Technique(
     "The weights of every linear layer, convolution and embedding are int8 as stored and no floats in memory; the "
     "scales of activations are fixed.",
     _check_static,
+)
+QUANTIZE_INT4 = Technique(
+    "quantize.int4.v1",
+    quantize_int4,
+    "The weights of every linear layer and embedding are four bits, two in a byte as stored, and those of convolutions "
+    "int8.",
+    _check_int4,
 )

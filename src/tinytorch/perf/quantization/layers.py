@@ -43,6 +43,11 @@ class BytesLayer(Layer):
         """Of the weights, as a layer of floats has them."""
         raise NotImplementedError(f"{type(self).__name__} must define weight_shape")
 
+    @property
+    def joined_shape(self) -> tuple[int, ...]:
+        """Of the weights as stored; where two share a byte, another one."""
+        return self.weight_shape
+
     def _parts(self) -> Parts:
         raise NotImplementedError(f"{type(self).__name__} must define _parts")
 
