@@ -11,6 +11,7 @@ from tinytorch.core.activations import GELU, ReLU
 from tinytorch.core.layers import Layer, Linear, Sequential
 from tinytorch.core.spatial import AvgPool2d, BatchNorm2d, Conv2d, Flatten, LeNet, MaxPool2d, SimpleCNN
 from tinytorch.core.tensor import Tensor
+from tinytorch.core.training import manual_seed
 from tinytorch.errors import DTypeError, RangeError, ShapeError
 from tinytorch.perf import compile, quantize
 from tinytorch.perf.costs import Cost, step_cost
@@ -19,6 +20,12 @@ from tinytorch.perf.kernels import VARIABLE, forms
 from tinytorch.perf.quantization import QuantizedConv2d, compare_model_sizes, fold_normalization
 
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _same_weights():
+    """Draw the same weights whatever ran before."""
+    manual_seed(0)
 
 
 @pytest.fixture(params=[forms.possible_forms()[0], "numpy"] if forms.has_numba() else ["numpy"])

@@ -9,6 +9,7 @@ import pytest
 from tinytorch.benchmarking import stored_bytes
 from tinytorch.core.embeddings import Embedding, EmbeddingLayer
 from tinytorch.core.tensor import Tensor
+from tinytorch.core.training import manual_seed
 from tinytorch.core.transformers import GPT
 from tinytorch.errors import DTypeError, RangeError, ShapeError
 from tinytorch.perf import compile, quantize
@@ -19,6 +20,12 @@ from tinytorch.perf.kernels.int8 import pack_linear
 from tinytorch.perf.quantization import QuantizedEmbedding, QuantizedHead, QuantizedLinear, compare_model_sizes
 
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _same_weights():
+    """Draw the same weights whatever ran before."""
+    manual_seed(0)
 
 
 @pytest.fixture(params=[forms.possible_forms()[0], "numpy"] if forms.has_numba() else ["numpy"])
