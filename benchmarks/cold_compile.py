@@ -3,7 +3,8 @@
 python -m benchmarks.cold_compile [--pairs 10] [--smoke] [--output FILE]
 
 Each pair is two fresh processes that share an empty folder: the first compiles the kernels, the second loads them. The
-time is that of `compile(model, x)` and one call, imports of TinyTorch and NumPy left out, that of Numba not.
+time is that of `compile(model, x)` and one call, or of `fast_decoder(model)` and two tokens; imports of TinyTorch and
+NumPy are left out, that of Numba is not.
 """
 
 import argparse
@@ -29,7 +30,23 @@ start = time.perf_counter()
 compile(model, x)(x)
 print(time.perf_counter() - start)
 """
-CASES = {"float32": "(lambda model: model)", "int8": "quantize"}
+DECODED = """
+import time
+from tinytorch import GPT
+from tinytorch.perf import fast_decoder
+from tinytorch.perf.quantization import quantize
+model = {wrap}(GPT(80, 128, 4, 4, 256))
+start = time.perf_counter()
+fast_decoder(model).generate([[1]], 2)
+print(time.perf_counter() - start)
+"""
+AS_IT_IS = "(lambda model: model)"
+CASES = {
+    "float32": MEASURED.format(wrap=AS_IT_IS),
+    "int8": MEASURED.format(wrap="quantize"),
+    "decoder": DECODED.format(wrap=AS_IT_IS),
+    "int8 decoder": DECODED.format(wrap="quantize"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parsed(arguments)
     pairs = 1 if options.smoke else options.pairs
     results = {}
-    for name, wrap in CASES.items():
-        samples = [pair(wrap) for _ in range(pairs)]
+    for name, program in CASES.items():
+        samples = [pair(program) for _ in range(pairs)]
         for position, state in enumerate(("empty", "full")):
             seconds = [found[position] for found in samples]
             middle, low, high = interval(seconds)
@@ -60,16 +77,16 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def pair(wrap: str) -> tuple[float, float]:
+def pair(program: str) -> tuple[float, float]:
     """Compile in two fresh processes, one after the other, that share a cache which is empty at first."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"NUMBA_CACHE_DIR": folder}
-        return once(wrap, environment), once(wrap, environment)
+        return once(program, environment), once(program, environment)
 
 
-def once(wrap: str, environment: dict[str, str]) -> float:
+def once(program: str, environment: dict[str, str]) -> float:
     """Compile in a fresh process; give seconds."""
-    command = [sys.executable, "-c", MEASURED.format(wrap=wrap)]
+    command = [sys.executable, "-c", program]
     return float(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
 
 

@@ -175,8 +175,8 @@ def test_the_cost_of_compiling_is_told_for_both_states_of_the_cache(monkeypatch,
         "float32, empty cache: 2.000 s [-inf, inf]",
         "float32, full cache: 3.000 s [-inf, inf]",
     ]
-    assert [a == b for a, b in zip(seen[::2], seen[1::2], strict=True)] == [True] * 4
-    assert len(set(seen)) == 4
+    assert [a == b for a, b in zip(seen[::2], seen[1::2], strict=True)] == [True] * 8
+    assert len(set(seen)) == 8
     assert json.loads((tmp_path / "cold.json").read_text())["seconds"]["int8, full cache"] == [6.0, 8.0]
 
 

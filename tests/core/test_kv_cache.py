@@ -136,6 +136,15 @@ def test_a_copy_has_memory_of_its_own():
     assert not own.caches[0][0].data.any()
 
 
+def test_a_cache_that_holds_all_tokens_already_is_refused():
+    """The logits after the last one are gone: only its keys and values were kept."""
+    gpt, own = GPT(7, 8, 1, 2, 6), KVCache(1, 6, 1, 2, 4)
+    with no_grad():
+        gpt.next_logits(np.array([[1, 2]]), own)
+        with pytest.raises(StateError, match="one of fewer than the 2 tokens given; got one of 2"):
+            gpt.next_logits(np.array([[1, 2]]), own)
+
+
 def test_each_layer_keeps_what_its_own_projections_give():
     """In a model: the keys of block i are those of block i's weights."""
     gpt = GPT(7, 8, 3, 2, 6).eval()

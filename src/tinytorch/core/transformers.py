@@ -20,7 +20,7 @@ from tinytorch.core.kv_cache import KVCache
 from tinytorch.core.layers import Dropout, Layer, Linear, layers_of, require_count
 from tinytorch.core.sampling import Sampler
 from tinytorch.core.tensor import Tensor
-from tinytorch.errors import RangeError, ShapeError, explain
+from tinytorch.errors import RangeError, ShapeError, StateError, explain
 
 __all__ = ["GPT", "MLP", "LayerNorm", "TransformerBlock", "create_causal_mask"]
 
@@ -287,12 +287,18 @@ class GPT(Layer):
         Args:
             tokens: The whole sequence.
             cache: Holds the keys and values of the first `cache.seq_pos` tokens; afterwards it holds all of them.
+
+        Raises:
+            StateError: If the cache holds all of them already.
         """
         window, start = tokens[:, -self.max_seq_len :], 0
         if cache is not None:
             if tokens.shape[1] > self.max_seq_len:  # each token moves to another position
                 cache.reset()
             start = cache.seq_pos
+            if start >= window.shape[1]:
+                rule = f"one of fewer than the {window.shape[1]} tokens given"
+                raise StateError(explain("the cache", rule, f"one of {start}", remedy="Reset it."))
         seen = self.features(window[:, start:], start, cache, only_last=True)
         if cache is not None:
             cache.advance(window.shape[1] - start)
