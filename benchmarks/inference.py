@@ -1,4 +1,4 @@
-"""Compiled inference beside PyTorch, torch.compile, ONNX Runtime and NumPy; int8 linear layers beside theirs.
+"""Compiled inference beside PyTorch, torch.compile, ONNX Runtime and NumPy; int8 and int4 beside float32 and theirs.
 
 python -m benchmarks.inference [--sessions 6] [--rounds 60] [--threads 1] [--only CASE ...] [--output FILE] [--smoke]
 
@@ -18,13 +18,17 @@ import numpy as np
 
 from benchmarks.runner import Call, Case, run
 from tinytorch import Linear, ReLU, Sequential, Tensor, manual_seed, no_grad
-from tinytorch.perf import compile
-from tinytorch.perf.quantization import quantize
+from tinytorch.core.spatial import LeNet, SimpleCNN
+from tinytorch.perf import compile, quantize, quantize_int4, trace
 
 NETWORKS = {"10-20-3": (10, 20, 3), "64-128-10": (64, 128, 10), "784-512-256-10": (784, 512, 256, 10)}
 BATCHES = (1, 64, 1024)
 LAYERS = {"256x784": (784, 256), "1024x1024": (1024, 1024), "4096x1024": (1024, 4096), "4096x4096": (4096, 4096)}
 LAYER_BATCHES = (1, 16, 256)
+IMAGES = {"lenet": (1, 28, 28), "simple-cnn": (3, 32, 32)}
+IMAGE_BATCHES = (1, 64)
+NIBBLE_LAYERS = ("1024x1024", "4096x1024", "4096x4096")
+INT4_ERROR = 0.2  # of the largest output
 INT8_ERROR = 0.03  # of the largest output
 
 
@@ -111,7 +115,7 @@ def onnx_network(model: Sequential):
     return made
 
 
-def onnx_session(model: bytes, x: np.ndarray) -> Call:
+def onnx_session(model: bytes, x: np.ndarray, name: str = "x") -> Call:
     """Run a model in ONNX Runtime, on as many threads as PyTorch and BLAS have."""
     import os
 
@@ -121,7 +125,7 @@ def onnx_session(model: bytes, x: np.ndarray) -> Call:
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(None, {"x": x})[0]
+    return lambda: session.run(None, {name: x})[0]
 
 
 def onnx(model: Sequential, x: np.ndarray) -> Call:
@@ -217,6 +221,98 @@ def int8(baseline: Callable[[Sequential, np.ndarray], Call], sizes: tuple[int, i
     return theirs, lambda: fast(data)
 
 
+def image_network(name: str) -> Sequential:
+    """Build a seeded network for images, biases that are not 0."""
+    manual_seed(0)
+    model = LeNet() if name == "lenet" else Sequential(SimpleCNN(), Linear(2048, 10))
+    for parameter in model.parameters():
+        if parameter.ndim == 1:
+            parameter.data[...] = np.linspace(-0.1, 0.1, parameter.size)
+    return model.eval()
+
+
+def int8_images(baseline: str, name: str, batch: int) -> tuple[Call, Call]:
+    """Compare a network for images in bytes, its scales calibrated, with a baseline; both compiled where ours."""
+    model, x = image_network(name), np.random.default_rng(0).normal(size=(batch, *IMAGES[name])).astype(np.float32)
+    data = Tensor(x)
+    fast, exact = compile(quantize(model, [data]), x), model(data).data
+    theirs = {"float32": own_float, "eager": own_eager, "onnxruntime": onnx_images}[baseline](model, x)
+    error = 0.1 * np.abs(exact).max()
+    np.testing.assert_allclose(array(theirs()), exact, rtol=0, atol=error)
+    np.testing.assert_allclose(fast(data).data, exact, rtol=0, atol=error)
+    return theirs, lambda: fast(data)
+
+
+def onnx_images(model, x: np.ndarray) -> Call:
+    """Run a network for images in ONNX Runtime, quantized statically: int8 with a scale for each output."""
+    import logging
+
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Given(CalibrationDataReader):
+        def __init__(self):
+            self.left = iter([{"x0": x}])
+
+        def get_next(self):
+            return next(self.left, None)
+
+    logging.disable(logging.WARNING)
+    kinds = {"weight_type": QuantType.QInt8, "activation_type": QuantType.QUInt8, "per_channel": True}
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
+        source.write_bytes(onnx_of_images(model, x).SerializeToString())
+        quantize_static(source, target, Given(), quant_format=QuantFormat.QDQ, **kinds)
+        return onnx_session(target.read_bytes(), x, "x0")
+
+
+def onnx_of_images(model, x: np.ndarray):
+    """Write the traced graph down as ONNX: convolutions, poolings, a flattening, linear layers."""
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    graph = trace(model, x)
+    fixed = {value.name: value.data for step in graph.steps for value in step.inputs if value.data is not None}
+    weights = [numpy_helper.from_array(data, name) for name, data in fixed.items()]
+    nodes = [onnx_node(step) for step in graph.steps]
+    ends = (*graph.inputs, *graph.outputs)
+    given, returned = (helper.make_tensor_value_info(end.name, TensorProto.FLOAT, list(end.shape)) for end in ends)
+    whole = helper.make_graph(nodes, "images", [given], [returned], weights)
+    made = helper.make_model(whole, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    checker.check_model(made)
+    return made
+
+
+def onnx_node(step):
+    """Write one step down."""
+    from onnx import helper
+
+    kinds = {"conv2d": "Conv", "linear": "Gemm", "relu": "Relu", "max_pool2d": "MaxPool", "reshape": "Flatten"}
+    attributes: dict[str, list[int]] = {}
+    if step.op == "conv2d":
+        attributes = {"pads": [step.options.get("padding", 0)] * 4, "strides": [step.options.get("stride", 1)] * 2}
+    elif step.op == "max_pool2d":
+        size = list(step.options["kernel_size"])
+        attributes = {"kernel_shape": size, "strides": size}
+    inputs = [value.name for value in step.inputs]
+    return helper.make_node(kinds[step.op], inputs, [step.output.name], **attributes)
+
+
+def own_int8(layer: Sequential, x: np.ndarray) -> Call:
+    """Run it as bytes, compiled."""
+    fast, data = compile(quantize(layer), x), Tensor(x)
+    return lambda: fast(data)
+
+
+def int4(baseline: Callable[[Sequential, np.ndarray], Call], sizes: tuple[int, int]) -> tuple[Call, Call]:
+    """Compare a compiled layer of nibbles on one row, as in decoding, with a baseline."""
+    layer, x = network(sizes), rows(1, sizes[0])
+    fast, data = compile(quantize_int4(layer, 64), x), Tensor(x)
+    theirs = baseline(layer, x)
+    exact = array(by_hand(layer, x)())
+    for result in (array(theirs()), fast(data).data):
+        np.testing.assert_allclose(result, exact, rtol=0, atol=INT4_ERROR * np.abs(exact).max())
+    return theirs, lambda: fast(data)
+
+
 PEERS = {
     "numpy": (by_hand, (), 1.0),
     "eager": (own_eager, (), 1.0),
@@ -229,21 +325,45 @@ INT8_PEERS = {
     "torch": (int8_torch, ("torch",), 1.0),
     "onnxruntime": (int8_onnx, ("onnx", "onnxruntime"), 1.0),
 }
-CASES = {
-    f"{peer}-{name}-{batch}": Case(
-        f"{name}, batch {batch}, against {peer}", target, partial(forward, make, sizes, batch), needs
-    )
-    for name, sizes in NETWORKS.items()
-    for batch in BATCHES
-    for peer, (make, needs, target) in PEERS.items()
-} | {
-    f"int8-{peer}-{name}-{batch}": Case(
-        f"int8 {name}, batch {batch}, against {peer}", target, partial(int8, make, sizes, batch), needs
-    )
-    for name, sizes in LAYERS.items()
-    for batch in LAYER_BATCHES
-    for peer, (make, needs, target) in INT8_PEERS.items()
+IMAGE_PEERS = {
+    "float32": ((), 2.3),
+    "eager": ((), 2.3),
+    "onnxruntime": (("onnx", "onnxruntime"), 1.0),
 }
+INT4_PEERS = {"float32": (own_float, 2.3), "int8": (own_int8, 1.0)}
+CASES = (
+    {
+        f"{peer}-{name}-{batch}": Case(
+            f"{name}, batch {batch}, against {peer}", target, partial(forward, make, sizes, batch), needs
+        )
+        for name, sizes in NETWORKS.items()
+        for batch in BATCHES
+        for peer, (make, needs, target) in PEERS.items()
+    }
+    | {
+        f"int8-{peer}-{name}-{batch}": Case(
+            f"int8 {name}, batch {batch}, against {peer}", target, partial(int8, make, sizes, batch), needs
+        )
+        for name, sizes in LAYERS.items()
+        for batch in LAYER_BATCHES
+        for peer, (make, needs, target) in INT8_PEERS.items()
+    }
+    | {
+        f"int8-{peer}-{name}-{batch}": Case(
+            f"int8 {name}, batch {batch}, against {peer}", target, partial(int8_images, peer, name, batch), needs
+        )
+        for name in IMAGES
+        for batch in IMAGE_BATCHES
+        for peer, (needs, target) in IMAGE_PEERS.items()
+    }
+    | {
+        f"int4-{peer}-{name}-1": Case(
+            f"int4 {name}, batch 1, against {peer}", target, partial(int4, make, LAYERS[name]), ()
+        )
+        for name in NIBBLE_LAYERS
+        for peer, (make, target) in INT4_PEERS.items()
+    }
+)
 
 if __name__ == "__main__":
     sys.exit(run("benchmarks.inference", CASES, __doc__))

@@ -126,7 +126,10 @@ def sides(name):
         side()
 
 
-@pytest.mark.parametrize("case", ["numpy-10-20-3-1", "eager-64-128-10-64", "int8-float32-256x784-16"])
+@pytest.mark.parametrize(
+    "case",
+    ["numpy-10-20-3-1", "eager-64-128-10-64", "int8-float32-256x784-16", "int8-eager-lenet-1", "int4-int8-1024x1024-1"],
+)
 def test_compiled_inference_computes_what_it_is_compared_with(case):
     """Cases that need no other framework."""
     sides(case)
@@ -139,7 +142,7 @@ def test_compiled_inference_computes_what_pytorch_does(case):
     sides(case)
 
 
-@pytest.mark.parametrize("case", ["onnxruntime-64-128-10-1", "int8-onnxruntime-256x784-1"])
+@pytest.mark.parametrize("case", ["onnxruntime-64-128-10-1", "int8-onnxruntime-256x784-1", "int8-onnxruntime-lenet-1"])
 def test_compiled_inference_computes_what_onnx_runtime_does(case):
     """Float and bytes."""
     pytest.importorskip("onnx")

@@ -22,7 +22,7 @@ from tinytorch.core.tensor import Tensor
 from tinytorch.core.transformers import GPT
 from tinytorch.perf import compile, factorize, fast_decoder, prune, quantize, quantize_int4, remove_hidden_units
 from tinytorch.perf.compression import structured_prune
-from tinytorch.perf.quantization import Int4Linear, QuantizedLinear
+from tinytorch.perf.quantization import Int4Linear, QuantizedLinear, rehearse
 
 Fault = Callable[[Any, Any], Any]
 
@@ -349,5 +349,22 @@ def images() -> Iterator[TechniqueRow]:
     yield TechniqueRow(static, "convolutions", model, faults, arguments=([example(2, 1, 4, 4)],), **options)
 
 
-FAMILIES = (compilations, decoders, factorizations, images, magnitudes, nibbles, quantizations, units)
+def fine_tunings() -> Iterator[TechniqueRow]:
+    batches = [(example(), Tensor([0, 1, 2, 3, 0], dtype="int64"))]
+
+    def still_rehearsed(original: Any, result: Any) -> Any:
+        del result
+        return rehearse(original)
+
+    def some_fixed(original: Any, result: Any) -> Any:
+        """One layer was calibrated, the other was not."""
+        del original
+        result[0].calibrate([example()])
+        return result
+
+    faults = {"nothing done": unchanged, "still rehearsed": still_rehearsed, "some scales fixed": some_fixed}
+    yield TechniqueRow("quantize.int8.aware.v1", "linear layers", network, faults, arguments=(batches,), tolerance=0.4)
+
+
+FAMILIES = (compilations, decoders, factorizations, fine_tunings, images, magnitudes, nibbles, quantizations, units)
 ROWS = [row for family in FAMILIES for row in family()]

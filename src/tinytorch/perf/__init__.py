@@ -6,11 +6,13 @@ from tinytorch.perf.costs import count_flops
 from tinytorch.perf.graph import Graph, trace
 from tinytorch.perf.memoization import DECODE, FastDecoder, fast_decoder
 from tinytorch.perf.quantization import (
+    QUANTIZE_AWARE,
     QUANTIZE_DYNAMIC,
     QUANTIZE_INT4,
     QUANTIZE_STATIC,
     QuantizedLinear,
     quantize,
+    quantize_aware,
     quantize_int4,
 )
 from tinytorch.perf.techniques import Technique
@@ -28,6 +30,7 @@ __all__ = [
     "fast_decoder",
     "prune",
     "quantize",
+    "quantize_aware",
     "quantize_int4",
     "remove_hidden_units",
     "trace",
@@ -41,6 +44,7 @@ TECHNIQUES: dict[str, Technique] = {
         FACTORIZE,
         PRUNE_MAGNITUDE,
         PRUNE_UNITS,
+        QUANTIZE_AWARE,
         QUANTIZE_DYNAMIC,
         QUANTIZE_INT4,
         QUANTIZE_STATIC,

@@ -20,10 +20,11 @@ from tinytorch.perf.quantization.embeddings import QuantizedEmbedding
 from tinytorch.perf.quantization.layers import BytesLayer, CalibratedLayer, QuantizedLinear
 from tinytorch.perf.quantization.models import quantize
 from tinytorch.perf.quantization.nibbles import quantize_int4
+from tinytorch.perf.quantization.rehearsal import Rehearsed, quantize_aware
 from tinytorch.perf.replacement import layers_by_path
 from tinytorch.perf.techniques import Technique
 
-__all__ = ["QUANTIZE_DYNAMIC", "QUANTIZE_INT4", "QUANTIZE_STATIC"]
+__all__ = ["QUANTIZE_AWARE", "QUANTIZE_DYNAMIC", "QUANTIZE_INT4", "QUANTIZE_STATIC"]
 
 Array = NDArray[Any]
 Model = TypeVar("Model")
@@ -97,6 +98,14 @@ def _growth(model: Any, original: Any) -> list[str]:
     return [] if after < before else [explain("the bytes held", f"fewer than {before}, those of the original", after)]
 
 
+def _check_aware(model: Any, original: Any = None, *, calibration_data: Iterable[Tensor] | None = None) -> list[str]:
+    """Check what can be seen of the model: that it was trained cannot."""
+    fixed = any(layer.input_scale for layer in layers_by_path(model).values() if isinstance(layer, CalibratedLayer))
+    rehearsed = [path for path, layer in layers_by_path(model).items() if isinstance(layer, Rehearsed)]
+    problems = [explain("a layer", "of bytes, no longer rehearsed", "Rehearsed", at=path) for path in rehearsed]
+    return problems + _check(model, original, fixed=fixed or calibration_data is not None)
+
+
 def _check_int4(model: Any, original: Any = None, *, group: int | None = None) -> list[str]:
     problems = list(_left_over(model, (Linear, Conv2d, Embedding, QuantizedLinear, QuantizedEmbedding)))
     for path, layer in layers_by_path(model).items():
@@ -108,6 +117,13 @@ def _check_int4(model: Any, original: Any = None, *, group: int | None = None) -
     return problems if original is None else problems + _growth(model, original)
 
 
+QUANTIZE_AWARE = Technique(
+    "quantize.int8.aware.v1",
+    quantize_aware,
+    "The weights of every linear layer, convolution and embedding are int8 as stored and no floats in memory; the "
+    "scales of activations are fixed for all layers or for none.",
+    _check_aware,
+)
 QUANTIZE_DYNAMIC = Technique(
     "quantize.int8.dynamic.v1",
     _apply_dynamic,
