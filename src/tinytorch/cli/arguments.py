@@ -18,6 +18,12 @@ EPILOG = "Exit codes: 0 ok, 1 invalid or failed, 2 wrong usage, 130 interrupted.
 GATE = "Exit codes: 0 ok, 1 a candidate failed or is slower than --max-slowdown allows, 2 wrong usage, 130 interrupted."
 SUBJECT = "package.module:factory, with ?name=value for arguments, or the path of a saved model"
 PRESETS = ("quick", "standard", "rigorous")
+PROFILE_FILES = {
+    "output": "the record with its raw samples, as JSON",
+    "html": "a page with flame graphs, the roofline and all numbers, which works offline",
+    "picture": "the same as a PNG; needs tinytorch[plots]",
+    "trace": "the spans as a trace that Perfetto opens",
+}
 STOPS = ("fixed", "width", "decision")
 
 Add = Callable[..., ArgumentParser]
@@ -96,6 +102,19 @@ def _add_bench(add: Add) -> ArgumentParser:
     return command
 
 
+def _add_profile(add: Add) -> ArgumentParser:
+    summary = "look into a model: parameters, arithmetic, time and memory of each op, beside what the machine can do"
+    command = add("profile", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("subject", metavar="SUBJECT", help=SUBJECT)
+    rounds = "how often everything has its turn (default: 30)"
+    command.add_argument("--rounds", type=_at_least(6), default=30, metavar="N", help=rounds)
+    command.add_argument("--threads", type=_at_least(1), default=1, metavar="N", help=f"{THREADS} (default: 1)")
+    command.add_argument("--by", choices=("op", "layer"), default="op", help="what a row of the table is (default: op)")
+    for name, what in PROFILE_FILES.items():
+        command.add_argument(f"--{name}", type=_file, metavar="FILE", help=f"where to write {what}")
+    return command
+
+
 def _add_compare(add: Add) -> ArgumentParser:
     summary = "measure two or more subjects side by side, and say which is faster or what it would take to tell"
     command = add("compare", help=summary, description=summary.capitalize() + ".", epilog=GATE, allow_abbrev=False)
@@ -150,4 +169,4 @@ def _percentage(text: str) -> float:
     return value
 
 
-ADDERS = (_add_run, _add_bench, _add_compare, _add_doctor, _add_validate, _add_info, _add_milestone)
+ADDERS = (_add_run, _add_bench, _add_profile, _add_compare, _add_doctor, _add_validate, _add_info, _add_milestone)

@@ -1,7 +1,6 @@
 """Several models, measured side by side, on a clock whose every answer is known."""
 
 import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -236,10 +235,10 @@ def test_the_global_random_state_is_left_alone(clock):
     assert np.random.get_state()[1].tobytes() == before  # noqa: NPY002
 
 
-def test_the_profiler_is_made_when_first_asked_for(monkeypatch):
-    """A benchmark that profiles nothing loads no profiler."""
-    made = SimpleNamespace(Profiler=lambda: SimpleNamespace(kind="profiler"))
-    monkeypatch.setitem(sys.modules, "tinytorch.perf.profiling", made)
-    benchmark = Benchmark()
+def test_the_profiler_is_made_once_and_looks_at_the_benchmarks_clock(clock):
+    """One profiler a benchmark, and no other clock beside its own."""
+    benchmark = Benchmark(clock=clock)
+    clock.cost = 500
     assert benchmark.profiler is benchmark.profiler
-    assert benchmark.profiler.kind == "profiler"
+    model = SimpleNamespace(forward=lambda x: clock.pass_time(2_000_000) or x)
+    assert benchmark.profiler.measure_latency(model, None, warmup=1, iterations=3) == 2.0

@@ -6,8 +6,7 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinytorch.benchmarking.clock import CLOCK, SLEEPER, Clock, Sleeper
 from tinytorch.benchmarking.doors.live import LiveModel, live_models
@@ -17,6 +16,9 @@ from tinytorch.benchmarking.metrics.energy import measure_energy
 from tinytorch.benchmarking.metrics.metric import Measured
 from tinytorch.benchmarking.timing import Latency, Plan, measure_latencies
 from tinytorch.errors import RangeError, explain
+
+if TYPE_CHECKING:
+    from tinytorch.perf.profiling import Profiler
 
 __all__ = ["Benchmark", "unmeasured"]
 
@@ -62,6 +64,7 @@ class Benchmark:
         self._plan = Plan(runs=measurement_runs, warmup=warmup_runs, per_round=1)
         self._clock, self._sleeper = clock, sleeper
         self._live = live_models(models)
+        self._profiler: Profiler | None = None
         self.models = list(models)
         self.datasets = list(datasets)
         self.warmup_runs = warmup_runs
@@ -75,10 +78,12 @@ class Benchmark:
         }
 
     @property
-    def profiler(self) -> Any:
-        """A `tinytorch.perf.profiling.Profiler` of this benchmark's own."""
-        if "_profiler" not in vars(self):
-            self._profiler = import_module("tinytorch.perf.profiling").Profiler()
+    def profiler(self) -> Profiler:
+        """A profiler of this benchmark's own, on its clock."""
+        if self._profiler is None:
+            from tinytorch.perf.profiling import Profiler
+
+            self._profiler = Profiler(clock=self._clock)
         return self._profiler
 
     def run_latency_benchmark(self, input_shape: Sequence[int] = SHAPE) -> Results:
