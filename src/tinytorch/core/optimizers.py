@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinytorch.core.autograd import as_array
 from tinytorch.core.tensor import Tensor
+from tinytorch.core.updates import UPDATES, AdamRates
 from tinytorch.errors import RangeError, ShapeError, StateError, explain
 
 __all__ = [
@@ -165,19 +166,15 @@ class SGD(Optimizer):
     def step(self) -> None:
         found = _with_gradients(self.params)
         self.step_count += 1
-        lr, momentum, decay = float(self.lr), float(self.momentum), float(self.weight_decay)
+        rates = float(self.lr), float(self.momentum), float(self.weight_decay)
         for index, parameter, gradient in found:
-            change = gradient + decay * parameter.data if decay else gradient
-            if momentum:
-                change = self._with_momentum(index, change, momentum)
-            parameter.data -= lr * change
+            buffer = self._momentum_buffer(index, gradient) if self.momentum else None
+            UPDATES["sgd"].in_force(parameter.data, gradient, buffer, rates)
 
-    def _with_momentum(self, index: int, gradient: Array, momentum: float) -> Array:
+    def _momentum_buffer(self, index: int, gradient: Array) -> Array:
         buffer = self.momentum_buffers[index]
         if buffer is None:
             buffer = self.momentum_buffers[index] = np.zeros_like(gradient)
-        buffer *= momentum
-        buffer += gradient
         return buffer
 
 
@@ -216,27 +213,18 @@ class Adam(Optimizer):
         self.steps_seen = [0] * len(self.params)
 
     def step(self) -> None:
+        self._step(decay=float(self.weight_decay), kept=1.0)
+
+    def _step(self, *, decay: float, kept: float) -> None:
         found = _with_gradients(self.params)
         self.step_count += 1
-        decay = float(self.weight_decay)
         for index, parameter, gradient in found:
-            self._update(index, parameter.data, gradient + decay * parameter.data if decay else gradient)
+            m, v, steps = self._moments(index, parameter.data)
+            UPDATES["adam"].in_force(parameter.data, gradient, m, v, self._rates(steps, decay, kept))
 
-    def _update(self, index: int, data: Array, gradient: Array) -> None:
-        m, v, steps = self._moments(index, data)
-        m *= self.beta1
-        m += (1 - self.beta1) * gradient
-        v *= self.beta2
-        square = np.asarray(gradient * gradient)  # of 0-d arrays NumPy makes a scalar, which takes no `out`
-        square *= 1 - self.beta2
-        v += square
-        # sqrt(v / c) + eps as (sqrt(v) / sqrt(c)) + eps, in the memory of `square`: one pass less
-        np.sqrt(v, out=square)
-        square /= (1 - self.beta2**steps) ** 0.5
-        square += self.eps
-        np.divide(m, square, out=square)
-        square *= float(self.lr) / (1 - self.beta1**steps)
-        data -= square
+    def _rates(self, steps: int, decay: float, kept: float) -> AdamRates:
+        scale, rate = (1 - self.beta2**steps) ** 0.5, float(self.lr) / (1 - self.beta1**steps)
+        return AdamRates(self.beta1, self.beta2, scale, self.eps, rate, decay, kept)
 
     def _moments(self, index: int, data: Array) -> tuple[Array, Array, int]:
         m, v = self.m_buffers[index], self.v_buffers[index]
@@ -266,12 +254,7 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
     def step(self) -> None:
-        found = _with_gradients(self.params)
-        self.step_count += 1
-        keep = 1 - float(self.lr) * float(self.weight_decay)
-        for index, parameter, gradient in found:
-            self._update(index, parameter.data, gradient)
-            parameter.data *= keep
+        self._step(decay=0.0, kept=1 - float(self.lr) * float(self.weight_decay))
 
 
 def _with_gradients(params: Sequence[Tensor]) -> list[tuple[int, Tensor, Array]]:

@@ -6,19 +6,21 @@ import pytest
 from tinytorch import Tensor
 from tinytorch.core import ops
 from tinytorch.core.ops import OPS
+from tinytorch.core.updates import UPDATES
 from tinytorch.errors import RangeError, StateError
 from tinytorch.perf import trace
-from tinytorch.perf.acceleration import TWINS, accelerate, switch
+from tinytorch.perf.acceleration import TWINS, UPDATE_TWINS, accelerate, switch
 from tinytorch.perf.kernels import VARIABLE, forms, threads
 
 numba = pytest.mark.skipif(not forms.has_numba(), reason="needs Numba")
 
-PLAIN = {name: entry.run for name, entry in OPS.items()}
+PLAIN = {name: entry.run for name, entry in (OPS | UPDATES).items()}
+ALL = TWINS | UPDATE_TWINS
 
 
 def in_force():
-    """Say what every op runs."""
-    return {name: entry.in_force for name, entry in OPS.items() if name in PLAIN}
+    """Say what every op and every update runs."""
+    return {name: entry.in_force for name, entry in (OPS | UPDATES).items() if name in PLAIN}
 
 
 @numba
@@ -26,8 +28,8 @@ def test_the_twins_are_in_force_within_the_block():
     """And nothing else changes, before, in it, or after."""
     assert in_force() == PLAIN
     with accelerate() as acceleration:
-        assert in_force() == PLAIN | TWINS
-        assert (acceleration.ops, acceleration.reason) == (tuple(TWINS), "")
+        assert in_force() == PLAIN | ALL
+        assert (acceleration.ops, acceleration.reason) == (tuple(ALL), "")
     assert in_force() == PLAIN
 
 
@@ -43,7 +45,7 @@ def test_a_problem_in_the_block_ends_it_too():
 def test_a_statement_holds_until_it_is_ended():
     """The plain switch."""
     acceleration = accelerate()
-    assert in_force() == PLAIN | TWINS
+    assert in_force() == PLAIN | ALL
     acceleration.end()
     assert in_force() == PLAIN
 
@@ -54,7 +56,7 @@ def test_blocks_nest():
     with accelerate(threads=1):
         with accelerate([], threads=threads.default_threads()) as inner:
             assert (inner.ops, threads.threads_set()) == ((), threads.default_threads())
-        assert (in_force(), threads.thread_count()) == (PLAIN | TWINS, 1)
+        assert (in_force(), threads.thread_count()) == (PLAIN | ALL, 1)
     assert threads.threads_set() is None
 
 

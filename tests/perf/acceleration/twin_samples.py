@@ -20,6 +20,7 @@ class TwinRow:
         shapes: Of the inputs.
         options: The keyword arguments.
         served: Whether the compiled form does it, in float32.
+        classes: How many there are, where the last input is of class indices.
     """
 
     op: str
@@ -27,6 +28,7 @@ class TwinRow:
     shapes: tuple[tuple[int, ...], ...]
     options: dict[str, Any] = field(default_factory=dict)
     served: bool = True
+    classes: int = 0
 
     @property
     def name(self) -> str:
@@ -35,12 +37,30 @@ class TwinRow:
     def arrays(self, dtype="float32") -> list[np.ndarray]:
         """Give fresh standard normal inputs."""
         rng = np.random.default_rng(SEED)
-        return [rng.normal(size=shape).astype(dtype) for shape in self.shapes]
+        found = [rng.normal(size=shape).astype(dtype) for shape in self.shapes]
+        return [*found[:-1], rng.integers(0, self.classes, self.shapes[-1])] if self.classes else found
 
 
 ROWS = [
+    TwinRow("cross_entropy", "a batch", ((64, 10), (64,)), classes=10),
+    TwinRow("cross_entropy", "tokens, beyond what one thread does", ((3, 301, 80), (3, 301)), classes=80),
+    TwinRow("cross_entropy", "small", ((4, 5), (4,)), classes=5, served=False),
+    TwinRow("gelu", "a batch", ((37, 101),)),
+    TwinRow("gelu", "beyond what one thread does", ((3, 131, 211),)),
+    TwinRow("gelu", "small", ((4, 5),), served=False),
+    TwinRow("layer_norm", "a batch", ((3, 37, 33), (33,), (33,))),
+    TwinRow("layer_norm", "beyond what one thread does", ((1031, 64), (64,), (64,))),
+    TwinRow("layer_norm", "one row", ((1031,), (1031,), (1031,)), {"eps": 1e-2}),
+    TwinRow("layer_norm", "small", ((4, 5), (5,), (5,)), served=False),
+    TwinRow("log_softmax", "a batch", ((3, 37, 33),)),
+    TwinRow("log_softmax", "beyond what one thread does", ((131, 1013),), {"dim": 1}),
+    TwinRow("log_softmax", "along columns", ((64, 65),), {"dim": 0}, served=False),
     TwinRow("relu", "an image's size", ((3, 5, 33, 35),)),
     TwinRow("relu", "beyond what one thread does", ((131, 1013),)),
     TwinRow("relu", "small", ((4, 5),), served=False),
     TwinRow("relu", "empty", ((0, 5),), served=False),
+    TwinRow("softmax", "a batch", ((3, 37, 33),)),
+    TwinRow("softmax", "beyond what one thread does", ((131, 1013),), {"dim": 1}),
+    TwinRow("softmax", "along columns", ((64, 65),), {"dim": -2}, served=False),
+    TwinRow("softmax", "small", ((4, 5),), served=False),
 ]

@@ -10,7 +10,7 @@ from tinytorch.core.ops.indices import as_indices
 from tinytorch.core.ops.op import Array, Value, op
 from tinytorch.errors import RangeError, ShapeError, explain
 
-__all__ = ["bce", "cross_entropy", "mse"]
+__all__ = ["bce", "cross_entropy", "mse", "require_classes"]
 
 
 @op("MSE")
@@ -44,7 +44,7 @@ def cross_entropy(logits: Array, targets: Array) -> Value:
         logits: (..., C).
         targets: (...), whole numbers in [0, C).
     """
-    rows, classes = _require_classes(logits, targets)
+    rows, classes = require_classes(logits, targets)
     at = np.arange(len(rows))
     shifted = rows - rows.max(axis=1, keepdims=True)  # (N, C)
     odds = np.exp(shifted)
@@ -73,8 +73,13 @@ def _require_probabilities(what: str, values: Array, remedy: str) -> None:
         raise RangeError(explain(what, "in [0, 1]", float(values[outside][0]), remedy=remedy))
 
 
-def _require_classes(logits: Array, targets: Array) -> tuple[Array, NDArray[np.intp]]:
-    """Give the logits as (N, C) and the targets as (N,) integers."""
+def require_classes(logits: Array, targets: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Give the logits as (N, C) and the targets as (N,) integers.
+
+    Raises:
+        ShapeError: If there is not one target a row, or no row.
+        RangeError: If a target is no class.
+    """
     if logits.ndim == 0 or logits.shape[:-1] != np.shape(targets) or logits.size == 0:
         rule = "of shape (..., C), at least one row, beside targets of shape (...)"
         got = f"{logits.shape} beside {np.shape(targets)}"

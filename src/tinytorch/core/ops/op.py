@@ -38,6 +38,7 @@ __all__ = [
     "Rules",
     "Value",
     "as_operand",
+    "on_tensors",
     "op",
     "together",
 ]
@@ -97,14 +98,24 @@ def op(name: str) -> Callable[[Callable[..., Value]], Call]:
     """List a function on arrays as an op, whose nodes are of a class `<name>Backward`."""
 
     def register(run: Callable[..., Value]) -> Call:
-        node = type(f"{name}Backward", (OpNode,), {"run": staticmethod(run), "__doc__": run.__doc__})
-        call = _wrapper(run)(run, node)
-        update_wrapper(call, run)
+        call, node = _on_tensors(name, run)
         OPS[run.__name__] = Op(run, call, node, _place(call))
         NODES[node.__name__] = node
         return call
 
     return register
+
+
+def on_tensors(name: str) -> Callable[[Callable[..., Value]], Call]:
+    """Make a function on tensors of one on arrays, as `op` does, but of one that is no op of the framework."""
+    return lambda run: _on_tensors(name, run)[0]
+
+
+def _on_tensors(name: str, run: Callable[..., Value]) -> tuple[Call, type[OpNode]]:
+    node = type(f"{name}Backward", (OpNode,), {"run": staticmethod(run), "__doc__": run.__doc__})
+    call = _wrapper(run)(run, node)
+    update_wrapper(call, run)
+    return call, node
 
 
 def _place(call: Call) -> CellType:

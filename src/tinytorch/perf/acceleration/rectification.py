@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch.core.ops import OPS
 from tinytorch.core.ops.activations import ZEROS
 from tinytorch.core.ops.op import Array, Value
+from tinytorch.perf.acceleration.arrays import is_plain
 from tinytorch.perf.kernels.threads import in_parts
 
 __all__ = ["relu"]
@@ -20,14 +21,14 @@ SHARED = 131_072  # elements from which on a second thread pays
 
 def relu(x: Array) -> Value:
     """Do what the op `relu` does: float32, contiguous, of 8,192 elements or more."""
-    if x.size < FEWEST or x.dtype != np.float32 or not x.flags.c_contiguous:
+    if x.size < FEWEST or not is_plain(x):
         return OPS["relu"].run(x)
     value = np.maximum(x, ZEROS["f"])
     return value, (lambda g: _gradient(g, value),)
 
 
 def _gradient(g: Array, value: Array) -> Array:
-    if g.dtype != np.float32 or not g.flags.c_contiguous:
+    if not is_plain(g):
         return g * (value > 0)
     out = np.empty_like(g)
     kernel, flat = _compiled(), (g.reshape(-1), value.reshape(-1), out.reshape(-1))

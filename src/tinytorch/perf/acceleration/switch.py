@@ -1,4 +1,4 @@
-"""The switch that puts compiled twins of ops in force."""
+"""The switch that puts compiled twins in force."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from tinytorch.core.ops import OPS
+from tinytorch.core.ops import OPS, Op
+from tinytorch.core.updates import UPDATES, Update
 from tinytorch.errors import RangeError, StateError, explain
-from tinytorch.perf.acceleration.twins import TWINS
+from tinytorch.perf.acceleration.twins import TWINS, UPDATE_TWINS
 from tinytorch.perf.kernels import VARIABLE, form, has_numba
 from tinytorch.perf.kernels.threads import set_threads, thread_count, threads_set
 
@@ -22,7 +23,7 @@ class Acceleration:
     """What a call of `accelerate` did, and the way back; as a context manager it ends with the block.
 
     Attributes:
-        ops: The ops whose compiled twins are in force by this call; empty where there can be none.
+        ops: The ops and updates whose compiled twins are in force by this call; empty where there can be none.
         threads: How many threads the twins use, the calling one included.
         reason: Why `ops` is empty; empty itself if it is not.
     """
@@ -36,7 +37,7 @@ class Acceleration:
         """Put in force what was before the call."""
         runs, count = self.before
         for name, run in runs.items():
-            OPS[name].use(run)
+            _place(name).use(run)
         set_threads(count)
 
     def __enter__(self) -> Self:
@@ -47,7 +48,7 @@ class Acceleration:
 
 
 def accelerate(ops: Sequence[str] | None = None, *, threads: int | None = None, required: bool = False) -> Acceleration:
-    """Let ops on tensors run their compiled twins, forward and backward, in the whole process.
+    """Let ops on tensors and steps of optimizers run their compiled twins in the whole process.
 
     As a statement, `accelerate()` holds until `.end()` is called on what it gives; in `with accelerate(): ...` it holds
     for the block. Inputs that a twin does not serve, such as float64, are computed by NumPy as before. Results differ
@@ -55,7 +56,7 @@ def accelerate(ops: Sequence[str] | None = None, *, threads: int | None = None, 
     threads. A kernel is compiled when it is first needed, and kept on disk.
 
     Args:
-        ops: Their names, each in `TWINS`; all of them if left out.
+        ops: Names in `TWINS` or, of updates, in `UPDATE_TWINS`; all of them if left out.
         threads: From 1 to the number of processors. If left out, what NUMBA_NUM_THREADS or OMP_NUM_THREADS says, or
             one a processor.
         required: Whether it is an error that nothing can be compiled here. If not, NumPy goes on; `reason` says why.
@@ -72,9 +73,9 @@ def accelerate(ops: Sequence[str] | None = None, *, threads: int | None = None, 
         >>> out.shape, acceleration.threads
         ((2, 8, 26, 26), 1)
     """
-    names = tuple(TWINS) if ops is None else tuple(ops)
+    names = (*TWINS, *UPDATE_TWINS) if ops is None else tuple(ops)
     _require_twins(names)
-    before = {name: OPS[name].in_force for name in names}, threads_set()
+    before = {name: _place(name).in_force for name in names}, threads_set()
     reason = _hindrance()
     if reason and required:
         raise StateError(explain("compiled kernels", "possible where they are required", reason, remedy=REMEDY))
@@ -82,15 +83,21 @@ def accelerate(ops: Sequence[str] | None = None, *, threads: int | None = None, 
         set_threads(threads)
     if reason:
         return Acceleration((), thread_count(), reason, before)
+    twins: dict[str, Callable[..., Any]] = {**TWINS, **UPDATE_TWINS}
     for name in names:
-        OPS[name].use(TWINS[name])
+        _place(name).use(twins[name])
     return Acceleration(names, thread_count(), "", before)
 
 
 def _require_twins(names: Sequence[str]) -> None:
     for name in names:
-        if name not in TWINS:
-            raise RangeError(explain("an op to accelerate", f"one of {', '.join(TWINS)}", name))
+        if name not in TWINS and name not in UPDATE_TWINS:
+            raise RangeError(explain("an op to accelerate", f"one of {', '.join((*TWINS, *UPDATE_TWINS))}", name))
+
+
+def _place(name: str) -> Op | Update:
+    """Find what is switched."""
+    return OPS[name] if name in OPS else UPDATES[name]
 
 
 def _hindrance() -> str:

@@ -1,8 +1,9 @@
-"""The ops that have a compiled twin. Adding one is a function in a file of this folder, and a line here.
+"""What has a compiled twin: ops and updates. Adding one is a function in a file of this folder, and a line here.
 
-A twin takes what the op's function on arrays takes, and gives what that gives: the value and one rule an input. It
-serves the kinds and shapes that it is made for, and hands all others to `OPS[name].run`, which defines it. Importing
-this needs no Numba; a twin compiles, or loads from disk, when it is first needed.
+A twin of an op takes what the op's function on arrays takes, and gives what that gives: the value and one rule an
+input. It serves the kinds and shapes that it is made for, and hands all others to `OPS[name].run`, which defines it. A
+twin of an update does what the update does that is listed in `UPDATES`. Importing this needs no Numba; a twin compiles,
+or loads from disk, when it is first needed.
 """
 
 from __future__ import annotations
@@ -10,10 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tinytorch.core.ops.op import Value
+from tinytorch.perf.acceleration import updates
+from tinytorch.perf.acceleration.curves import gelu
 from tinytorch.perf.acceleration.rectification import relu
+from tinytorch.perf.acceleration.rows import cross_entropy, layer_norm, log_softmax, softmax
 
-__all__ = ["TWINS"]
+__all__ = ["TWINS", "UPDATE_TWINS"]
 
 TWINS: dict[str, Callable[..., Value]] = {
+    "cross_entropy": cross_entropy,
+    "gelu": gelu,
+    "layer_norm": layer_norm,
+    "log_softmax": log_softmax,
     "relu": relu,
+    "softmax": softmax,
 }
+
+UPDATE_TWINS: dict[str, Callable[..., None]] = {"adam": updates.adam, "sgd": updates.sgd}

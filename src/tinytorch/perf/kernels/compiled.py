@@ -11,6 +11,8 @@ import numba
 import numpy as np
 from numba import types
 
+from tinytorch.perf.kernels.caching import cached, specialized
+from tinytorch.perf.kernels.compiled_curves import bend
 from tinytorch.perf.kernels.tiles import (
     address_as_pointer,
     amx_begin,
@@ -25,34 +27,12 @@ from tinytorch.perf.kernels.tiles import (
 
 __all__ = ["chain", "int8", "run_chain", "run_int8"]
 
-# The hash of tiles.py: Numba\'s disk cache sees this file change, and no other. A test keeps it true.
-TILES = "b0df2b7c505d8ce1"
-
-ATTEMPTS = 20  # as many functions call each other here, at most, and each may fail to be written once
+# The hashes of tiles.py and compiled_curves.py: Numba's disk cache sees this file change, and no other. A test keeps
+# them true.
+TILES, CURVES = "b0df2b7c505d8ce1", "43bb5da8b5cb208a"
 
 # A tile of 6 rows and 4 vectors holds 24 sums, 4 vectors of weights and 1 of activations in 29 of 32 registers.
 BLOCK = 96  # rows that share a panel of weights in the cache; a multiple of 6
-
-
-def cached(function):
-    """Compile on first use and keep the result on disk, where there is a place for it."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder can be written to
-        return numba.njit(**options)(function)
-
-
-def specialized(function, signature):
-    """Compile for one signature, or load that from disk; a call with anything else is a TypeError afterwards."""
-    for _ in range(ATTEMPTS):
-        try:
-            function.compile(signature)
-            break
-        except OSError:  # the disk took no cache entry; what was compiled is there all the same
-            continue
-    function.disable_compile()
-    return function
 
 
 @cached
@@ -101,53 +81,6 @@ def float_layer(layout, rows, at, vectors, lanes):
         start += 4 * lanes * width
         out += 4 * lanes * width
         done += width
-
-
-@cached
-def exponential(x):
-    """Give `exp(x)` to a few units in the last place; outside [-87, 88] what it is at the nearer end.
-
-    Source:
-        S. L. Moshier (1989), Methods and Programs for Mathematical Functions: the polynomial of Cephes' expf.
-    """
-    x = min(max(x, np.float32(-87)), np.float32(88))
-    whole = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    r = (x - whole * np.float32(0.693359375)) + whole * np.float32(2.12194440e-4)  # ln 2 in two parts
-    p = np.float32(1.9875691500e-4) * r + np.float32(1.3981999507e-3)
-    p = p * r + np.float32(8.3334519073e-3)
-    p = p * r + np.float32(4.1665795894e-2)
-    p = p * r + np.float32(1.6666665459e-1)
-    p = p * r + np.float32(5.0000001201e-1)
-    p = p * (r * r) + r + np.float32(1)
-    return p * float_of_bits((np.int32(whole) + np.int32(127)) << np.int32(23))
-
-
-@cached
-def curved(curve, x):
-    """Apply sigmoid, tanh or GELU in its tanh form, all by one exponential; NaN stays NaN."""
-    one, two = np.float32(1), np.float32(2)
-    if curve == 2:
-        y = one / (one + exponential(-x))
-    elif curve == 3:
-        y = one - two / (one + exponential(two * x))
-    else:
-        bend = np.float32(1.5957691) * (x + np.float32(0.044715) * x * x * x)
-        y = x / (one + exponential(-bend))
-    return y if x == x else x
-
-
-@cached
-def bend(curve, values):
-    """Apply a curve to a block, in place. One loop a curve, so that each is made of vectors."""
-    if curve == 2:
-        for i in range(values.size):
-            values[i] = curved(2, values[i])
-    elif curve == 3:
-        for i in range(values.size):
-            values[i] = curved(3, values[i])
-    elif curve == 4:
-        for i in range(values.size):
-            values[i] = curved(4, values[i])
 
 
 def run_chain(x, weights, layout, scratch, out):

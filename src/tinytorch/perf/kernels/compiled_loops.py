@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import types
 
-from tinytorch.perf.kernels.compiled import cached, specialized
+from tinytorch.perf.kernels.caching import cached, specialized
 
 __all__ = ["relu_gradient", "run_relu_gradient"]
 
