@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 from tinytorch.perf.kernels.tiles import F32, I8, I16, I32, I64, PairStep, PlainStep, Tile, VnniStep, floored
 
-__all__ = ["copy_group", "larger_pairs", "window_tile"]
+__all__ = ["copy_group", "copy_groups", "larger_pairs", "window_tile"]
 
 
 class WindowStep(VnniStep):
@@ -39,6 +39,25 @@ def copy_group(context, kernels, source, target):
         del signature
         pointers = [builder.inttoptr(address, kind.as_pointer()) for address in arguments[1:]]
         builder.store(builder.load(pointers[0], align=1), pointers[1], align=1)
+        return context.get_dummy_value()
+
+    return types.void(kernels, source, target), generate
+
+
+@intrinsic
+def copy_groups(context, kernels, source, target):
+    """Do what `copy_group` does for a vector of windows that are one column apart; it reads beyond the last."""
+    del context
+    step, lanes, _ = STEPS[kernels.dtype]
+    read, written = ir.VectorType(I8, 2 * lanes), step.width * lanes
+
+    def generate(context, builder, signature, arguments):
+        del signature
+        columns = builder.load(builder.inttoptr(arguments[1], read.as_pointer()), align=1)
+        picks = [lane + column for lane in range(lanes) for column in range(step.width)]
+        mask = ir.Constant(ir.VectorType(I32, written), picks)
+        spread = builder.shuffle_vector(columns, ir.Constant(read, ir.Undefined), mask)
+        builder.store(spread, builder.inttoptr(arguments[2], spread.type.as_pointer()), align=1)
         return context.get_dummy_value()
 
     return types.void(kernels, source, target), generate

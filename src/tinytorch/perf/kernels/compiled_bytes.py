@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from tinytorch.perf.kernels.byte_tiles import copy_group, larger_pairs, window_tile
+from tinytorch.perf.kernels.byte_tiles import copy_group, copy_groups, larger_pairs, window_tile
 from tinytorch.perf.kernels.caching import cached, specialized
 from tinytorch.perf.kernels.compiled import largest
 from tinytorch.perf.kernels.compiled_curves import bend
@@ -25,7 +25,7 @@ __all__ = ["int8_convolution", "run_int8_convolution"]
 # keeps them true.
 BASE = "b0df2b7c505d8ce1"
 LOOPS = "329c052d38e33f48"
-TILES = "a2bd7b547fe239b6"
+TILES = "d3758bc89e55b4d6"
 
 
 @cached
@@ -66,13 +66,18 @@ def lay_out_lines(kernels, planes, sizes, lines):
         lines: (lines, C · groups, windows across, padded, times columns of a lane).
     """
     groups, stride, across, lane = sizes[1], sizes[2], sizes[5], 4 // kernels.itemsize
+    lanes = 16 if kernels.itemsize == 1 else 8
     for line in range(lines.shape[0]):
         for channel in range(planes.shape[0]):
             source = np.intp(planes[channel, line].ctypes.data)
             for group in range(groups):
                 target = np.intp(lines[line, channel * groups + group].ctypes.data)
-                for window in range(across):
-                    copy_group(kernels, source + group * lane + window * stride, target + window * lane)
+                if stride == 1:
+                    for window in range(0, across, lanes):
+                        copy_groups(kernels, source + group * lane + window, target + window * lane)
+                else:
+                    for window in range(across):
+                        copy_group(kernels, source + group * lane + window * stride, target + window * lane)
 
 
 @cached
@@ -90,9 +95,9 @@ def window_rows(kernels, vectors, at):
         elif vectors == 1 and left >= 8:
             window_tile(kernels, 8, 1, here)
             step = 8
-        elif vectors == 2 and wide and left >= 8:
-            window_tile(kernels, 8, 2, here)
-            step = 8
+        elif vectors == 2 and wide and left >= 6:
+            window_tile(kernels, 6, 2, here)
+            step = 6
         elif left >= 4:
             if vectors == 1:
                 window_tile(kernels, 4, 1, here)

@@ -33,6 +33,9 @@ from tinytorch.perf.kernels.int8 import Bytes, Floats, quantize_rows
 __all__ = ["ConvolutionScratch", "PackedConvolution", "convolution_by_numpy", "pack_convolution"]
 
 
+BEYOND = 64  # columns that a vector reads behind the last
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a form wants its data.
@@ -168,7 +171,8 @@ class PackedConvolution:
         padded = -(-across // layout.lanes) * layout.lanes
         tall = height + 2 * self.padding
         reach = max(width + 2 * self.padding, (across - 1) * self.stride + groups * layout.group) + 1
-        planes = np.full((channels, tall, reach), layout.offset, layout.activations)
+        count = channels * tall * reach
+        planes = np.full(count + BEYOND, layout.offset, layout.activations)[:count].reshape(channels, tall, reach)
         lines = aligned((tall, channels * groups, padded * layout.group), layout.activations)
         lines[...] = layout.offset
         sizes = np.array([high, groups, self.stride, self.padding, down, across, pool], np.int64)
