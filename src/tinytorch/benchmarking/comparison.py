@@ -82,12 +82,17 @@ class Comparison:
         """What readers call the variants."""
         return tuple(subject["name"] for subject in self.subjects)
 
-    def log_ratios(self, candidate: int = 1) -> list[list[float]]:
-        """Give ln(t_baseline / t_candidate) for each round that both finished, one list a session that has any."""
-        return log_ratios(self.sessions, candidate)
+    def log_ratios(self, candidate: int = 1, baseline: int = 0) -> list[list[float]]:
+        """Give ln(t_baseline / t_candidate) for each round that both finished, one list a session that has any.
 
-    def verdict_of(self, candidate: int = 1) -> Verdict:
-        """Judge one candidate against the baseline.
+        Args:
+            candidate: Which variant.
+            baseline: Beside which other one; all of them took turns.
+        """
+        return log_ratios(self.sessions, candidate, baseline)
+
+    def verdict_of(self, candidate: int = 1, baseline: int = 0) -> Verdict:
+        """Judge one candidate against the baseline, or against another variant.
 
         The outcome follows from the interval alone, so that anyone with the rounds can judge again. The certificate's
         half-width does not widen it: it is the width of a shorter run, and to ask for a change beyond it would ask
@@ -96,7 +101,7 @@ class Comparison:
         Raises:
             StateError: If the two never finished a round together.
         """
-        differences = self.log_ratios(candidate)
+        differences = self.log_ratios(candidate, baseline)
         if not differences:
             rule, remedy = "at least one round of both variants", "See `lost` for what happened."
             raise StateError(explain("the comparison", rule, "none", at=self.names[candidate], remedy=remedy))

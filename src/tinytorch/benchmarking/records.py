@@ -162,12 +162,12 @@ class Lost:
         return cls(record["variant"], record["session"], failure)
 
 
-def log_ratios(sessions: Sequence[Session], candidate: int = 1) -> list[list[float]]:
+def log_ratios(sessions: Sequence[Session], candidate: int = 1, baseline: int = 0) -> list[list[float]]:
     """Give ln(t_baseline / t_candidate) for each round that both finished, one list a session that has any."""
     found = []
     for session in sessions:
-        before, after = session.turns[0].wall_ns, session.turns[candidate].wall_ns
-        found.append([math.log(before[number] / after[number]) for number in session.rounds_of(0, candidate)])
+        before, after = session.turns[baseline].wall_ns, session.turns[candidate].wall_ns
+        found.append([math.log(before[number] / after[number]) for number in session.rounds_of(baseline, candidate)])
     return [session for session in found if session]
 
 

@@ -67,8 +67,9 @@ def subject_of(given: Any, name: str | None = None, python: str | None = None, p
     """Make a subject of whatever a caller names or hands over.
 
     Args:
-        given: `package.module:make`, the path of a saved model, a call without arguments, a `Workload`, a tuple
-            (model, inputs), or a `Subject`, which stays as it is.
+        given: `package.module:make`, the path of a saved model (`model.safetensors?compiled=true` for it to run
+            compiled), a call without arguments, a `Workload`, a tuple (model, inputs), or a `Subject`, which stays as
+            it is.
         name: What readers call it; by default what stands before any arguments, or a live object's own name.
         python: The interpreter to run it in; only what can be imported can have one.
         paths: Folders that its modules are looked for in first.
@@ -86,8 +87,8 @@ def subject_of(given: Any, name: str | None = None, python: str | None = None, p
     if isinstance(given, Subject):
         return given
     if isinstance(given, Path) or (isinstance(given, str) and _is_saved(given)):
-        factory, arguments = _saved(Path(given))
-        return Subject(name or Path(given).stem, factory, arguments, python, paths)
+        factory, arguments = _saved(given)
+        return Subject(name or _stem(given), factory, arguments, python, paths)
     if isinstance(given, str):
         factory, arguments = _parsed(given)
         return Subject(name or given, factory, arguments, python, paths)
@@ -103,14 +104,21 @@ def _is_saved(text: str) -> bool:
     return Path(text.partition("?")[0]).suffix in SAVED and ":" not in Path(text).name
 
 
-def _saved(path: Path) -> tuple[str, dict[str, Any]]:
+def _stem(given: Path | str) -> str:
+    name, mark, query = given.partition("?") if isinstance(given, str) else (given, "", "")
+    return Path(name).stem + mark + query
+
+
+def _saved(given: Path | str) -> tuple[str, dict[str, Any]]:
+    name, mark, query = given.partition("?") if isinstance(given, str) else (given, "", "")
+    path = Path(name)
     factory = SAVED.get(path.suffix)
     if factory is None:
         rule = f"a file that ends in {' or '.join(SAVED)}"
         raise DataError(explain("a saved model", rule, path.name, remedy="Write a factory that loads it."))
     if not path.is_file():
         raise DataError(explain("a saved model", "a file that can be read", f"no file {path.name}"))
-    return factory, {"path": str(path.absolute())}
+    return factory, {"path": str(path.absolute())} | (_arguments(query, str(given)) if mark else {})
 
 
 def _parsed(text: str) -> tuple[str, dict[str, Any]]:

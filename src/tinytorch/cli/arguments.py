@@ -26,6 +26,16 @@ PROFILE_FILES = {
 }
 STOPS = ("fixed", "width", "decision")
 
+GOALS = ("latency", "size")
+SEARCHING = [
+    ("budget", 1, 300, "seconds that the search may take, without the training of the baseline"),
+    ("batch", 1, 1, "samples of a timed call"),
+    ("finalists", 1, 3, "candidates that are measured in the end"),
+    ("seed", 0, 0, "decides all that is random"),
+]
+KNOWN = "digits, mlp-mnist, lenet, gpt, or package.module:factory that gives (model, training data, test data)"
+CHOICE = "Exit codes: 0 ok, 1 failed or nothing chosen, 2 wrong usage, 130 interrupted."
+
 Add = Callable[..., ArgumentParser]
 
 
@@ -147,6 +157,34 @@ def _add_doctor(add: Add) -> ArgumentParser:
     return command
 
 
+def _add_optimize(add: Add) -> ArgumentParser:
+    summary = "make a model smaller and faster in several ways, measure each, and keep what nothing else beats"
+    command = add("optimize", help=summary, description=summary.capitalize() + ".", epilog=CHOICE, allow_abbrev=False)
+    command.add_argument("model", metavar="MODEL", help=KNOWN)
+    allowed = "the loss of accuracy that is allowed, as a ratio (default: 0.01, a point)"
+    command.add_argument("--max-accuracy-drop", type=_ratio, default=0.01, metavar="RATIO", help=allowed)
+    command.add_argument("--goal", choices=GOALS, default="latency", help="what comes first (default: latency)")
+    for name, least, default, what in SEARCHING:
+        text = f"{what} (default: {default})"
+        command.add_argument(f"--{name}", type=_at_least(least), default=default, metavar="N", help=text)
+    amount = "how much is measured in the end, as far as the budget reaches (default: standard)"
+    command.add_argument("--preset", choices=PRESETS, default="standard", help=amount)
+    command.add_argument("--output", metavar="FOLDER", help="where to keep the files (default: optimized-MODEL)")
+    command.add_argument("--data", metavar="PATH", help="the data set's archive or folder (default: fetched once)")
+    command.add_argument("--smoke", action="store_true", help="go through the same code in seconds, on little data")
+    return command
+
+
+def _ratio(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1:
+        raise ArgumentTypeError(f"must be a ratio between 0 and 1; got {text!r}")
+    return value
+
+
 def _add_design(command: ArgumentParser) -> None:
     amount = "how much is measured (default: standard)"
     command.add_argument("--preset", choices=PRESETS, default="standard", help=amount)
@@ -169,4 +207,14 @@ def _percentage(text: str) -> float:
     return value
 
 
-ADDERS = (_add_run, _add_bench, _add_profile, _add_compare, _add_doctor, _add_validate, _add_info, _add_milestone)
+ADDERS = (
+    _add_run,
+    _add_optimize,
+    _add_bench,
+    _add_profile,
+    _add_compare,
+    _add_doctor,
+    _add_validate,
+    _add_info,
+    _add_milestone,
+)
