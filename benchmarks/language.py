@@ -4,15 +4,19 @@ python -m benchmarks.language [--sessions 6] [--rounds 60] [--threads 1] [--only
 
 The other side is PyTorch in eager mode with its fast parts (`scaled_dot_product_attention`, `is_causal=True`), the same
 weights, and as many threads. Each maker compares values before anything is timed; the candidate is TinyTorch.
+Cases that end with `-fast` run it with compiled twins (`accelerate()`); `-own` compares these with its NumPy functions.
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from benchmarks.runner import Call, Case, run
 from tinytorch import GPT, Adam, CrossEntropyLoss, Tensor, manual_seed, no_grad
 from tinytorch.core import ops
+from tinytorch.perf.acceleration import accelerate, keep_memory
 
 BATCH, CONTEXT, WIDTH, HEADS, LAYERS, VOCABULARY = 16, 128, 128, 4, 4, 80
 
@@ -70,6 +74,37 @@ def torch_step(model) -> Call:
         return loss.item()
 
     return step
+
+
+def own_step() -> tuple[Call, Call]:
+    """The same step twice, without acceleration; `accelerated` switches it on for the candidate."""
+    return tiny_step(tiny_gpt()), tiny_step(tiny_gpt())
+
+
+def accelerated(make: Callable[[], tuple[Call, Call]], *, keep: bool = False) -> tuple[Call, Call]:
+    """Set a case up, and switch the compiled twins on at each call of the candidate; switching is timed with it.
+
+    Args:
+        make: Sets both sides up.
+        keep: Whether freed memory stays with the process; so it does for both sides then.
+    """
+    baseline, candidate = make()
+
+    def fast() -> object:
+        with accelerate(required=True):
+            return candidate()
+
+    if keep:
+        keep_memory()
+    for mine, other in zip(arrays_of(fast()), arrays_of(baseline()), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-3)
+    return baseline, fast
+
+
+def arrays_of(result) -> list[np.ndarray]:
+    """Give the arrays of a call's result: of a loss, of logits, or of gradients."""
+    parts = result if isinstance(result, list) else [result]
+    return [np.asarray(getattr(part, "data", part)) for part in parts]
 
 
 def forward() -> tuple[Call, Call]:
@@ -166,6 +201,14 @@ CASES = {
     "attention-long": Case("causal attention (16, 4, 512, 32), forward and back", 1 / 1.5, lambda: attention(512)),
     "layer-norm": Case("layer norm (16, 128, 128), forward and back", 1 / 1.5, layer_norm),
     "gelu": Case("GELU (2048, 512), forward and back", 1 / 1.5, gelu),
+    "gpt-train-fast": Case("the training step, accelerated", 1.0, partial(accelerated, training_step)),
+    "gpt-train-kept": Case("the same, memory kept on both sides", 1.0, partial(accelerated, training_step, keep=True)),
+    "gpt-train-own": Case("accelerated, beside our own NumPy", 1.0, partial(accelerated, own_step), ("numba",)),
+    "gpt-forward-fast": Case("the logits, accelerated", 1.0, partial(accelerated, forward)),
+    "attention-fast": Case("causal attention, accelerated", 1.0, partial(accelerated, attention)),
+    "attention-long-fast": Case("the same of 512, accelerated", 1.0, partial(accelerated, lambda: attention(512))),
+    "layer-norm-fast": Case("layer norm, accelerated", 1.0, partial(accelerated, layer_norm)),
+    "gelu-fast": Case("GELU, accelerated", 1.0, partial(accelerated, gelu)),
 }
 
 if __name__ == "__main__":

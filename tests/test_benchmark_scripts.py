@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    acceleration,
     cold_compile,
     decoding,
     inference,
@@ -27,6 +28,7 @@ from benchmarks.neighbour import bursting
 from benchmarks.paired import summarize
 from benchmarks.startup import interval
 from tinytorch.benchmarking import PRESETS, Design
+from tinytorch.core import ops
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -87,6 +89,16 @@ def test_language_models_parts_compute_the_same(case):
     assert len(theirs()) == len(ours())
 
 
+@pytest.mark.parametrize("case", ["layer-norm-fast", "gelu-fast", "attention-fast"])
+def test_accelerated_parts_compute_the_same(case):
+    """The makers compare once more with the twins in force; nothing stays switched on."""
+    pytest.importorskip("torch")
+    pytest.importorskip("numba")
+    theirs, ours = language.CASES[case].make()
+    assert len(theirs()) == len(ours())
+    assert ops.OPS["gelu"].in_force is ops.OPS["gelu"].run
+
+
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux")
 def test_the_footprint_of_a_step_is_what_it_holds_at_once():
     """64 MiB that are touched and let go of, in each of three steps, are 64 MiB."""
@@ -118,6 +130,16 @@ def test_a_convolution_grows_by_its_result_and_gradients_at_least():
 def test_the_start_up_script_answers_for_each_case():
     """One line a case."""
     assert len(run("startup", "--pairs", "1").splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    "case", ["softmax", "cross-entropy-small", "layer-norm", "adamw-small", "library", "tiled", "fused"]
+)
+def test_what_is_accelerated_computes_the_same(case):
+    """Each maker compares both sides; both calls can be repeated."""
+    pytest.importorskip("numba")
+    for call in acceleration.CASES[case].make():
+        call()
 
 
 def sides(name):

@@ -94,6 +94,7 @@ def test_other_kinds_of_arrays_are_refused():
         ("compiled_nibbles", "BASE", "tiles"),
         ("compiled_nibbles", "LOOPS", "compiled"),
         ("compiled_nibbles", "TILES", "nibble_tiles"),
+        ("compiled_linear", "LOOPS", "compiled"),
         ("compiled_rows", "CURVES", "compiled_curves"),
     ],
 )

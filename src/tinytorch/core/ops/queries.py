@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -43,17 +43,13 @@ def attention(q: Array, k: Array, v: Array, *, mask: Array | None = None, causal
         mask: Broadcast to (..., T, S). Of booleans: True where a query may look. Of floats: added to the scores.
         causal: Whether query i may look at keys up to i + S - T only, so that the last query sees all.
     """
-    look = Look(*_stretched(q, k, v, causal=causal), mask, causal)
-    value = np.empty_like(look.q) if v.shape[-1] == q.shape[-1] else np.empty(_rows_of(look.q, v), v.dtype)
-    room = None if look.keeps else look.room()
-    kept = [look.attend(piece, value, room) for piece in look.pieces()]
-    return value, together(lambda g: look.backprop(g, value, kept), 3)
+    return Look.of(q, k, v, mask=mask, causal=causal).attended()
 
 
 @op("AttentionWeights")
 def attention_weights(q: Array, k: Array, *, mask: Array | None = None, causal: bool = False) -> Value:
     """`softmax(q @ kᵀ / sqrt(D))`, (..., T, S): what `attention` multiplies the values by, with the same options."""
-    look = Look(*_stretched(q, k, k, causal=causal), mask, causal)
+    look = Look.of(q, k, k, mask=mask, causal=causal)
     weights, total = look.odds(Piece((), slice(0, q.shape[-2]), slice(0, k.shape[-2])))
     weights /= total
 
@@ -96,6 +92,19 @@ class Look:
     v: Array
     mask: Array | None
     causal: bool
+
+    @classmethod
+    def of(cls, q: Array, k: Array, v: Array, *, mask: Array | None, causal: bool) -> Self:
+        """Check the shapes, and give queries, keys and values the same leading axes."""
+        return cls(*_stretched(q, k, v, causal=causal), mask, causal)
+
+    def attended(self) -> Value:
+        """Give what attention gives, and its rules."""
+        q, v = self.q, self.v
+        value = np.empty_like(q) if v.shape[-1] == q.shape[-1] else np.empty(_rows_of(q, v), v.dtype)
+        room = None if self.keeps else self.room()
+        kept = [self.attend(piece, value, room) for piece in self.pieces()]
+        return value, together(lambda g: self.backprop(g, value, kept), 3)
 
     @property
     def scale(self) -> float:
@@ -151,23 +160,25 @@ class Look:
 
         A row with nothing to look at has the sum 1, so that dividing by it leaves its zeros.
         """
-        scores = _product(piece.rows(self.q) * self.scale, piece.columns(self.k).mT, room)
-        self._hide(scores, piece)
+        scores = self.scores(piece, room)
+        if self.causal:
+            rows = scores.shape[-2]
+            np.copyto(scores[..., scores.shape[-1] - rows :], -np.inf, where=later(rows))
         scores -= scores.max(axis=-1, keepdims=True, initial=np.finfo(scores.dtype).min)
         np.exp(scores, out=scores)
         total = scores.sum(axis=-1, keepdims=True)
         return scores, np.maximum(total, 1, out=total)  # the largest gives 1 itself
 
-    def _hide(self, scores: Array, piece: Piece) -> None:
+    def scores(self, piece: Piece, room: Array | None = None) -> Array:
+        """Give the scores of a piece, (..., t, s), in `room` if there is any, with what the mask hides at -inf."""
+        scores = _product(piece.rows(self.q) * self.scale, piece.columns(self.k).mT, room)
         if self.hidden is not None:
             hidden = piece.rows(self.hidden)[..., piece.keys]
             if hidden.dtype.kind == "b":
                 np.copyto(scores, -np.inf, where=hidden)
             else:
                 scores += hidden
-        if self.causal:
-            rows = scores.shape[-2]
-            np.copyto(scores[..., scores.shape[-1] - rows :], -np.inf, where=later(rows))
+        return scores
 
     def backprop(self, g: Array, value: Array, kept: list[Odds | None]) -> tuple[Array, Array, Array]:
         """Give the gradients of queries, keys and values."""
@@ -187,13 +198,17 @@ class Look:
         g, value = map(piece.rows, result)
         part = g / odds[1]  # `odds * part` stands for `weights * g`: the sums divide the smaller array
         slope = _product(part, piece.columns(self.v).mT, slopes)
-        slope -= _dots(part, value)
-        slope *= odds[0]
+        self.slope_of_scores(slope, odds[0], _dots(part, value))
         dq, dk, dv = gradients
         np.matmul(slope, piece.columns(self.k), out=piece.rows(dq))
         put = _write if piece.queries.stop == self.q.shape[-2] else _add
         put(slope.mT, piece.rows(self.q), piece.columns(dk))
         put(odds[0].mT, part, piece.columns(dv))
+
+    def slope_of_scores(self, slope: Array, odds: Array, pull: Array) -> None:
+        """Make gradients of scores, (..., t, s), of those of odds, in place: `(slope - pull) * odds`."""
+        slope -= pull
+        slope *= odds
 
 
 def _write(a: Array, b: Array, out: Array) -> None:

@@ -7,6 +7,7 @@ functions `vectorized_matmul`, `tiled_matmul` and `fused_gelu` show single techn
 
 from tinytorch.core.tensor import BYTES_PER_FLOAT32
 from tinytorch.perf.acceleration.curves import fused_gelu, unfused_gelu
+from tinytorch.perf.acceleration.memory import keep_memory
 from tinytorch.perf.acceleration.products import Accelerator, tiled_matmul, vectorized_matmul
 from tinytorch.perf.acceleration.switch import Acceleration, accelerate
 from tinytorch.perf.acceleration.twins import TWINS, UPDATE_TWINS
@@ -21,6 +22,7 @@ __all__ = [
     "Accelerator",
     "accelerate",
     "fused_gelu",
+    "keep_memory",
     "tiled_matmul",
     "unfused_gelu",
     "vectorized_matmul",

@@ -12,16 +12,20 @@ from collections.abc import Callable
 
 from tinytorch.core.ops.op import Value
 from tinytorch.perf.acceleration import updates
+from tinytorch.perf.acceleration.attention import attention
 from tinytorch.perf.acceleration.curves import gelu
+from tinytorch.perf.acceleration.linear import linear
 from tinytorch.perf.acceleration.rectification import relu
 from tinytorch.perf.acceleration.rows import cross_entropy, layer_norm, log_softmax, softmax
 
 __all__ = ["TWINS", "UPDATE_TWINS"]
 
 TWINS: dict[str, Callable[..., Value]] = {
+    "attention": attention,
     "cross_entropy": cross_entropy,
     "gelu": gelu,
     "layer_norm": layer_norm,
+    "linear": linear,
     "log_softmax": log_softmax,
     "relu": relu,
     "softmax": softmax,

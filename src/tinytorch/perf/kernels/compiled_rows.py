@@ -75,6 +75,47 @@ def plain_sum(row):
     return found
 
 
+@summing
+def make_odds(row, top):
+    """Make `exp(row - top)` of a row, in place, and give the sum of it."""
+    found = np.float32(0)
+    for i in range(row.size):
+        each = odds(row[i] - top)
+        row[i] = each
+        found += each
+    return found
+
+
+@cached
+def odds_there(x, totals, height, causal):
+    """Make `exp(x - largest)` of each row, in place, and keep its sum, at least 1.
+
+    Args:
+        x: (n, s).
+        totals: (n,), written to.
+        height: The rows of one sequence's piece.
+        causal: Whether the last row of a piece sees all, and each before it one less; what is not seen becomes 0.
+    """
+    lowest, one = np.float32(-3.4028235e38), np.float32(1)
+    for r in range(x.shape[0]):
+        seen = x.shape[1] - height + 1 + r % height if causal else x.shape[1]
+        row, unseen = x[r, :seen], x[r, seen:]
+        top = largest(row)
+        found = make_odds(row, max(top, lowest))
+        totals[r] = max(one, found)
+        for i in range(unseen.size):
+            unseen[i] = np.float32(0)
+
+
+@cached
+def odds_back(slope, own, pulls):
+    """Make `(slope - pull) * odds` of each row, in place."""
+    for r in range(slope.shape[0]):
+        row, odds_of_row, pull = slope[r], own[r], pulls[r]
+        for i in range(row.size):
+            row[i] = (row[i] - pull) * odds_of_row[i]
+
+
 @cached
 def softmax_there(x, out):
     """Write `exp(x) / sum(exp(x))` of each row."""
@@ -206,6 +247,8 @@ KERNELS = {
     "log_softmax_back": (log_softmax_back, (MATRIX, MATRIX, MATRIX)),
     "cross_entropy_there": (cross_entropy_there, (MATRIX, CLASSES, VECTOR, VECTOR)),
     "cross_entropy_back": (cross_entropy_back, (MATRIX, CLASSES, VECTOR, VECTOR, NUMBER, MATRIX)),
+    "odds_there": (odds_there, (MATRIX, VECTOR, types.intp, types.boolean)),
+    "odds_back": (odds_back, (MATRIX, MATRIX, VECTOR)),
     "layer_norm_there": (layer_norm_there, (MATRIX, VECTOR, VECTOR, NUMBER, MATRIX, MATRIX)),
     "layer_norm_back": (layer_norm_back, (MATRIX, MATRIX, VECTOR, MATRIX, MATRIX, VECTOR, VECTOR)),
 }
