@@ -226,3 +226,12 @@ def test_a_neighbour_bursts_only_while_the_block_runs():
     with bursting("other core"):
         pass
     assert neighbour.burst("same core", 0.0, random.Random(0)) == 0  # noqa: S311  no secrets
+
+
+def test_the_headline_searches_and_says_which_goals_are_reached(tmp_path):
+    """As a script; one model of those there are, on little data."""
+    path = tmp_path / "headline.json"
+    told = run("headline", "--only", "digits", "--batch", "1", "--smoke", "--output", str(path))
+    record = json.loads(path.read_text())
+    assert "reached: {'smaller':" in told
+    assert (record["smoke"], record["searches"][0]["task"]) == (True, "digits")
