@@ -3,10 +3,13 @@
 python -m benchmarks.vision [--sessions 6] [--rounds 60] [--threads 1] [--only CASE ...] [--output FILE] [--smoke]
 
 The other side is PyTorch in eager mode, with the same weights and as many threads. Each maker compares values and
-gradients before anything is timed; the candidate is TinyTorch. `python -m benchmarks.footprint` has the peak memory.
+gradients before anything is timed; the candidate is TinyTorch: by NumPy, in the cases that end in `-fast` by compiled
+twins (`tinytorch.perf.acceleration`), and in those that end in `-gain` by the twins beside NumPy, without PyTorch.
+`python -m benchmarks.footprint` has the peak memory.
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +19,7 @@ from benchmarks.steps import tiny_step, torch_step
 from tinytorch import Conv2d, MaxPool2d, Tensor, manual_seed
 from tinytorch.core.layers import Layer
 from tinytorch.core.spatial import BatchNorm2d, LeNet
+from tinytorch.perf.acceleration import accelerate
 
 BATCH = 64
 
@@ -135,9 +139,37 @@ def lenet_step() -> tuple[Call, Call]:
     return their_step, our_step
 
 
+Maker = Callable[[], tuple[Call, Call]]
+
+
+def accelerated(make: Maker) -> Maker:
+    """Let the candidate run compiled twins, in the whole of its process."""
+
+    def made() -> tuple[Call, Call]:
+        accelerate(required=True)
+        return make()
+
+    return made
+
+
+def gain(make: Maker) -> Maker:
+    """Put the candidate by NumPy and the candidate by compiled twins side by side."""
+
+    def made() -> tuple[Call, Call]:
+        _, step = make()
+
+        def fast_step() -> None:
+            with accelerate(required=True):
+                step()
+
+        return step, fast_step
+
+    return made
+
+
 ALLOWED = 1 / 1.5
 
-CASES = {
+EAGER = {
     "conv-1-28-8": Case("conv 3x3, 64x1x28x28 to 8, both ways", ALLOWED, lambda: convolution(Shape(1, 28, 8))),
     "conv-16-14-32": Case("conv 3x3, 64x16x14x14 to 32, both ways", ALLOWED, lambda: convolution(Shape(16, 14, 32))),
     "conv-32-32-64": Case("conv 3x3, 64x32x32x32 to 64, both ways", ALLOWED, lambda: convolution(Shape(32, 32, 64))),
@@ -145,6 +177,16 @@ CASES = {
     "max-pool": Case("max pool 2x2, 64x32x32x32, both ways", ALLOWED, lambda: pooling(32)),
     "batch-norm": Case("batch norm, 64x32x32x32, both ways", ALLOWED, lambda: normalization(32, 32)),
     "lenet": Case("LeNet training step, batch 64", ALLOWED, lenet_step),
+}
+
+COMPILED = ("torch", "numba")
+CASES = EAGER | {
+    f"{name}-{ending}": Case(f"{case.title}, {what}", target, wrap(case.make), COMPILED)
+    for ending, what, target, wrap in (
+        ("fast", "compiled", ALLOWED, accelerated),
+        ("gain", "compiled to NumPy", 1, gain),
+    )
+    for name, case in EAGER.items()
 }
 
 if __name__ == "__main__":

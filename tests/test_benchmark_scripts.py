@@ -29,6 +29,7 @@ from benchmarks.paired import summarize
 from benchmarks.startup import interval
 from tinytorch.benchmarking import PRESETS, Design
 from tinytorch.core import ops
+from tinytorch.perf.acceleration import accelerate
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -110,14 +111,32 @@ def test_the_footprint_of_a_step_is_what_it_holds_at_once():
 def test_images_go_through_both_sides_alike(case):
     """Each maker compares values, gradients and losses; both calls can be repeated."""
     pytest.importorskip("torch").set_num_threads(1)
-    for call in vision.CASES[case].make():
+    for call in vision.EAGER[case].make():
         call()
+
+
+@pytest.mark.parametrize("case", ["conv-1-28-8", "conv-16-14-32", "max-pool", "batch-norm", "lenet"])
+def test_images_go_through_both_sides_alike_with_compiled_twins(case):
+    """The same makers, and the steps that compare NumPy with them."""
+    pytest.importorskip("torch").set_num_threads(1)
+    pytest.importorskip("numba")
+    for wrap in (vision.gain, lambda make: make):
+        with accelerate(threads=1):
+            for call in wrap(vision.EAGER[case].make)():
+                call()
 
 
 def test_the_comparison_of_images_runs():
     """As a script, in processes of its own."""
     pytest.importorskip("torch")
     assert "target 0.67x" in run("vision", "--only", "conv-1-28-8", "--smoke")
+
+
+def test_the_comparison_of_compiled_twins_runs():
+    """As a script, which switches them on."""
+    pytest.importorskip("torch")
+    pytest.importorskip("numba")
+    assert "both ways, compiled" in run("vision", "--only", "conv-1-28-8-fast", "--smoke")
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux sets the high-water mark back")

@@ -45,6 +45,47 @@ KEEP = np.arange(40 * 60).reshape(40, 60) % 3 > 0
 KEEP[7] = False  # a query that may look at nothing
 ADDED = np.where(KEEP, np.float32(0.5), np.float32(-np.inf))
 
+
+CONVOLUTIONS = {  # images, kernels, stride, padding
+    "3x3, same size": ((5, 3, 17, 33), (13, 3, 3, 3), 1, 1),
+    "5x5 of one channel": ((3, 1, 28, 28), (6, 1, 5, 5), 1, 2),
+    "odd sizes, stride 2": ((5, 3, 37, 33), (21, 3, 5, 3), 2, 1),
+    "gaps, stride 3": ((2, 3, 30, 40), (7, 3, 2, 2), 3, 2),
+    "several parts an image": ((2, 90, 30, 34), (9, 90, 3, 3), 1, 1),
+    "several images at a time": ((17, 2, 5, 6), (9, 2, 3, 3), 1, 0),
+    "padding beyond the kernel": ((2, 2, 4, 4), (3, 2, 1, 2), 1, 3),
+    "1x1": ((3, 5, 7, 7), (4, 5, 1, 1), 1, 0),
+}
+
+
+def convolutions():
+    """Give every shape with biases, and one without."""
+    for case, (images, kernels, stride, padding) in CONVOLUTIONS.items():
+        yield TwinRow("conv2d", case, (images, kernels, kernels[:1]), {"stride": stride, "padding": padding})
+    yield TwinRow("conv2d", "no biases", ((2, 3, 9, 9), (4, 3, 3, 3)))
+    yield TwinRow("conv2d", "an empty batch", ((0, 3, 9, 9), (4, 3, 3, 3), (4,)), served=False)
+
+
+def pools():
+    for case, shape in {"whole windows": (2, 3, 8, 36), "left over": (3, 2, 7, 9), "shared": (5, 8, 50, 34)}.items():
+        yield TwinRow("max_pool2d", case, (shape,), {"kernel_size": 2})
+    yield TwinRow("max_pool2d", "a pair of sizes", ((1, 1, 4, 4),), {"kernel_size": (2, 2), "stride": (2, 2)})
+    yield TwinRow("max_pool2d", "3x3", ((2, 2, 7, 7),), {"kernel_size": 3}, served=False)
+    yield TwinRow("max_pool2d", "overlapping", ((2, 2, 7, 7),), {"kernel_size": 2, "stride": 1}, served=False)
+    yield TwinRow("max_pool2d", "padded", ((2, 2, 6, 6),), {"kernel_size": 2, "padding": 1}, served=False)
+    yield TwinRow("max_pool2d", "an empty batch", ((0, 2, 6, 6),), {"kernel_size": 2}, served=False)
+
+
+def batch_norms():
+    """Give moments of the batch's own, and given ones."""
+    given = {"mean": np.float32([0.5, -1, 2]), "variance": np.float32([1, 0.5, 3])}
+    for case, options in {"own moments": {}, "a large eps": {"eps": 0.5}, "given moments": given}.items():
+        yield TwinRow("batch_norm", case, ((7, 3, 23, 25), (3,), (3,)), options)
+    yield TwinRow("batch_norm", "shared", ((9, 5, 3000), (5,), (5,)))
+    yield TwinRow("batch_norm", "short rows", ((1000, 30), (30,), (30,)), served=False)
+    yield TwinRow("batch_norm", "small", ((2, 3, 5, 5), (3,), (3,)), served=False)
+
+
 ROWS = [
     TwinRow("attention", "causal", ((3, 4, 33, 16),) * 3, {"causal": True}),
     TwinRow("attention", "causal, more keys", ((3, 4, 65, 8), (3, 4, 130, 8), (3, 4, 130, 12)), {"causal": True}),
@@ -70,6 +111,9 @@ ROWS = [
     TwinRow("log_softmax", "a batch", ((3, 37, 33),)),
     TwinRow("log_softmax", "beyond what one thread does", ((131, 1013),), {"dim": 1}),
     TwinRow("log_softmax", "along columns", ((64, 65),), {"dim": 0}, served=False),
+    *batch_norms(),
+    *convolutions(),
+    *pools(),
     TwinRow("relu", "an image's size", ((3, 5, 33, 35),)),
     TwinRow("relu", "beyond what one thread does", ((131, 1013),)),
     TwinRow("relu", "small", ((4, 5),), served=False),

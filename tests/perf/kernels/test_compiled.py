@@ -105,6 +105,17 @@ def test_the_cache_on_disk_notices_a_change_of_what_is_called(file, name, of):
     assert found == getattr(module, name), f"write this hash into {name} of src/tinytorch/perf/kernels/{file}.py"
 
 
+def test_the_cache_on_disk_notices_a_change_of_the_tiles_of_windows():
+    """They are made of the other tiles' parts, so both files count."""
+    from tinytorch.perf.kernels import compiled_windows, tiles, window_tiles
+
+    text = b"".join(Path(module.__file__).read_bytes() for module in (tiles, window_tiles))
+    found = hashlib.sha256(text).hexdigest()[:16]
+    assert found == compiled_windows.TILES, (
+        "write this hash into TILES of src/tinytorch/perf/kernels/compiled_windows.py"
+    )
+
+
 def test_kernels_compile_where_nothing_can_be_written(monkeypatch):
     """Numba refuses to cache then; the function works all the same."""
     from tinytorch.perf.kernels import caching

@@ -15,6 +15,9 @@ from tinytorch.perf.acceleration import updates
 from tinytorch.perf.acceleration.attention import attention
 from tinytorch.perf.acceleration.curves import gelu
 from tinytorch.perf.acceleration.linear import linear
+from tinytorch.perf.acceleration.convolution import conv2d
+from tinytorch.perf.acceleration.normalization import batch_norm
+from tinytorch.perf.acceleration.pooling import max_pool2d
 from tinytorch.perf.acceleration.rectification import relu
 from tinytorch.perf.acceleration.rows import cross_entropy, layer_norm, log_softmax, softmax
 
@@ -22,11 +25,14 @@ __all__ = ["TWINS", "UPDATE_TWINS"]
 
 TWINS: dict[str, Callable[..., Value]] = {
     "attention": attention,
+    "batch_norm": batch_norm,
+    "conv2d": conv2d,
     "cross_entropy": cross_entropy,
     "gelu": gelu,
     "layer_norm": layer_norm,
     "linear": linear,
     "log_softmax": log_softmax,
+    "max_pool2d": max_pool2d,
     "relu": relu,
     "softmax": softmax,
 }
