@@ -19,7 +19,6 @@ from benchmarks.steps import tiny_step, torch_step
 from tinytorch import Conv2d, MaxPool2d, Tensor, manual_seed
 from tinytorch.core.layers import Layer
 from tinytorch.core.spatial import BatchNorm2d, LeNet
-from tinytorch.perf.acceleration import accelerate
 
 BATCH = 64
 
@@ -144,6 +143,7 @@ Maker = Callable[[], tuple[Call, Call]]
 
 def accelerated(make: Maker) -> Maker:
     """Let the candidate run compiled twins, in the whole of its process."""
+    from tinytorch.perf.acceleration import accelerate
 
     def made() -> tuple[Call, Call]:
         accelerate(required=True)
@@ -154,6 +154,7 @@ def accelerated(make: Maker) -> Maker:
 
 def gain(make: Maker) -> Maker:
     """Put the candidate by NumPy and the candidate by compiled twins side by side."""
+    from tinytorch.perf.acceleration import accelerate
 
     def made() -> tuple[Call, Call]:
         _, step = make()

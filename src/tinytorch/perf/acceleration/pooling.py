@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 import numpy as np
 
 from tinytorch.core.ops import OPS
 from tinytorch.core.ops.op import Array, Value
 from tinytorch.perf.acceleration.arrays import plain
+from tinytorch.perf.kernels import forms
 from tinytorch.perf.kernels.threads import in_parts
+from tinytorch.perf.kernels.windows import compiled
 
 __all__ = ["max_pool2d"]
 
@@ -45,14 +44,12 @@ def _gradient(g: Array, planes: Array) -> Array:
 
 
 def _run(name: str, *arrays: Array) -> None:
-    kernel, planes = _compiled(name), arrays[0]
-    threads = None if planes.size >= SHARED else 1
-    in_parts(lambda _, start, stop: kernel(*(array[start:stop] for array in arrays)), len(planes), threads)
+    """Share the channels of all images among the threads; the last array is written to."""
+    layout, kernel = compiled(name, forms.lanes())
+    *inputs, out = arrays
+    threads = None if arrays[0].size >= SHARED else 1
 
+    def work(_: int, start: int, stop: int) -> None:
+        kernel(*(array[start:stop] for array in inputs), layout, out[start:stop])
 
-@cache
-def _compiled(name: str) -> Callable[..., None]:
-    from tinytorch.perf.kernels import compiled_loops
-
-    kernel: Callable[..., None] = getattr(compiled_loops, name)()
-    return kernel
+    in_parts(work, len(out), threads)

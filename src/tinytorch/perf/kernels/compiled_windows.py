@@ -1,7 +1,8 @@
-"""Convolution for training: results and both gradients, on the tiles of `window_tiles`. Imported only with Numba.
+"""Convolution and pooling for training, on the tiles of `window_tiles`. Imported only where Numba is wanted.
 
-All three lay out an image's windows in planes that stay in the cache, one channel and column of the kernel each, and
-walk over them by a table of offsets. How large the parts are that are worked on at a time is decided by the caller.
+A convolution's results and both gradients lay out an image's windows in planes that stay in the cache, one channel and
+column of the kernel each, and walk over them by a table of offsets. The caller decides how large the parts are that are
+worked on at a time.
 """
 
 # Numba compiles these functions by their text, for the kinds of what they are called with.
@@ -15,12 +16,27 @@ import numpy as np
 from numba import types
 
 from tinytorch.perf.kernels.compiled import cached, specialized
-from tinytorch.perf.kernels.window_tiles import copy_lanes, correlation_tile, product_tile
+from tinytorch.perf.kernels.window_tiles import (
+    copy_lanes,
+    correlation_tile,
+    pool_gradient_lanes,
+    pool_lanes,
+    product_tile,
+)
 
-__all__ = ["correlation", "run_correlation", "run_weight_gradient", "weight_gradient"]
+__all__ = [
+    "correlation",
+    "pool",
+    "pool_gradient",
+    "run_correlation",
+    "run_pool",
+    "run_pool_gradient",
+    "run_weight_gradient",
+    "weight_gradient",
+]
 
 # The hash of tiles.py and window_tiles.py: Numba's disk cache sees this file change only. A test keeps it true.
-TILES = "c4fc4fd4600e8363"
+TILES = "4cc725c3a4c9ceae"
 
 
 OFFSETS = 11  # numbers of a geometry, before its offsets
@@ -234,6 +250,48 @@ def unpack(layout, sums, out):
         done += rows
 
 
+def run_pool(x, layout, out):
+    """Find the largest of each window of 2x2.
+
+    Args:
+        x: (channels of all images, H, W), contiguous.
+        layout: Its kind says the width of vectors.
+        out: (channels of all images, H // 2, W // 2), contiguous.
+    """
+    lanes, width = 16 if layout.itemsize == 8 else 8, np.intp(x.shape[2])
+    for plane in range(x.shape[0]):
+        for row in range(out.shape[1]):
+            source, target = np.intp(x[plane, 2 * row].ctypes.data), np.intp(out[plane, row].ctypes.data)
+            for t in range(0, out.shape[2], lanes):
+                upper, count = source + 8 * t, np.intp(min(lanes, out.shape[2] - t))
+                pool_lanes(layout, (upper, upper + 4 * width, count, target + 4 * t))
+
+
+def run_pool_gradient(x, g, layout, out):
+    """Hand each window's gradient to the first of its largest elements, row by row; 0 to all others.
+
+    Args:
+        x: (channels of all images, H, W), contiguous.
+        g: (channels of all images, H // 2, W // 2), contiguous.
+        layout: Its kind says the width of vectors.
+        out: Of x's shape, contiguous.
+    """
+    lanes, width, zero = 16 if layout.itemsize == 8 else 8, np.intp(x.shape[2]), np.float32(0)
+    for plane in range(x.shape[0]):
+        for row in range(g.shape[1]):
+            source, target = np.intp(x[plane, 2 * row].ctypes.data), np.intp(out[plane, 2 * row].ctypes.data)
+            given = np.intp(g[plane, row].ctypes.data)
+            for t in range(0, g.shape[2], lanes):
+                upper, first, count = source + 8 * t, target + 8 * t, np.intp(min(lanes, g.shape[2] - t))
+                lower, second = upper + 4 * width, first + 4 * width
+                pool_gradient_lanes(layout, (upper, lower, given + 4 * t, count, first, second))
+            if 2 * g.shape[2] < width:
+                out[plane, 2 * row, width - 1] = zero
+                out[plane, 2 * row + 1, width - 1] = zero
+        if 2 * g.shape[1] < x.shape[1]:
+            out[plane, 2 * g.shape[1]] = zero
+
+
 def correlation(index_bytes: int) -> Callable[..., None]:
     """Give `run_correlation` for layouts of int64 or int32."""
     kind = types.int64 if index_bytes == 8 else types.int32
@@ -250,3 +308,15 @@ def weight_gradient(index_bytes: int) -> Callable[..., None]:
     images, results = types.float32[:, :, :, ::1], types.float32[:, :, ::1]
     signature = (images, results, kind[::1], whole, floats, matrix)
     return specialized(cached(run_weight_gradient), signature)
+
+
+def pool(index_bytes: int) -> Callable[..., None]:
+    """Give `run_pool` for layouts of int64 or int32."""
+    kind, planes = types.int64 if index_bytes == 8 else types.int32, types.float32[:, :, ::1]
+    return specialized(cached(run_pool), (planes, kind[::1], planes))
+
+
+def pool_gradient(index_bytes: int) -> Callable[..., None]:
+    """Give `run_pool_gradient` for layouts of int64 or int32."""
+    kind, planes = types.int64 if index_bytes == 8 else types.int32, types.float32[:, :, ::1]
+    return specialized(cached(run_pool_gradient), (planes, planes, kind[::1], planes))

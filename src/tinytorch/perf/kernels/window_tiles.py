@@ -1,4 +1,4 @@
-"""The tiles of convolution and of its weights' gradient, and the copy that they read from, in LLVM's vectors.
+"""The tiles of convolution and of its weights' gradient, the copy that they read from, and pooling, in LLVM's vectors.
 
 Both walk over *planes*: an image's channel copied once per column of the kernel, so that the windows' elements of one
 place in the kernel lie side by side, whatever the row. A vector holds neighbouring windows. The last one of a channel
@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from tinytorch.perf.kernels.tiles import F32, I32, I64, FloatStep, Tile
 
-__all__ = ["copy_lanes", "correlation_tile", "product_tile", "sizes"]
+__all__ = ["copy_lanes", "correlation_tile", "pool_gradient_lanes", "pool_lanes", "product_tile", "sizes"]
 
 
 def sizes(lanes):
@@ -196,3 +196,79 @@ def _totals(tile, vectors):
         vectors = [tile.b.fadd(*(tile.b.shuffle_vector(a, b, lanes) for lanes in order)) for a, b in pairs]
         half //= 2
     return vectors
+
+
+@intrinsic
+def pool_lanes(context, layout, at):
+    """Pool windows of 2x2, up to a vector of them: `at` is the upper row, the lower one, how many, and where to."""
+    del context
+
+    def generate(context, builder, signature, arguments):
+        del signature
+        upper, lower, count, out = cgutils.unpack_tuple(builder, arguments[1], 4)
+        tile = _tile(builder, layout, (1, 1))
+        rows = [_larger(tile, *_pairs(tile, row, count)) for row in (upper, lower)]
+        _store_some(tile, _larger(tile, *rows), out, _between(tile, I64(0), count))
+        return context.get_dummy_value()
+
+    return types.void(layout, at), generate
+
+
+@intrinsic
+def pool_gradient_lanes(context, layout, at):
+    """Hand gradients to the first of the largest: `at` is the upper row, the lower one, g, how many, and two rows out.
+
+    A row of a window that has its largest element is known by `==`, and so is an element of a row. NaN equals nothing:
+    then it is the last one, as in the op. All others get the product with 0, as in the op.
+    """
+    del context
+
+    def generate(context, builder, signature, arguments):
+        del signature
+        upper, lower, g, count, first, second = cgutils.unpack_tuple(builder, arguments[1], 6)
+        tile = _tile(builder, layout, (1, 1))
+        pairs = [_pairs(tile, row, count) for row in (upper, lower)]
+        largest = [_larger(tile, *pair) for pair in pairs]
+        given = _load_some(tile, g, _between(tile, I64(0), count))
+        shares = _shared(tile, given, largest[0], _larger(tile, *largest))
+        for share, pair, top, out in zip(shares, pairs, largest, (first, second), strict=True):
+            _store_pairs(tile, _shared(tile, share, pair[0], top), out, count)
+        return context.get_dummy_value()
+
+    return types.void(layout, at), generate
+
+
+def _larger(tile, a, b):
+    """Give the larger of two; NaN if one is, as NumPy's maximum."""
+    is_a = tile.b.or_(tile.b.fcmp_ordered(">", a, b), tile.b.fcmp_unordered("uno", a, a))
+    return tile.b.select(is_a, a, b)
+
+
+def _shared(tile, given, first, top):
+    """Give the first of two what is given if it is the top, else the second; the other one gets 0 times it."""
+    zero, one = (ir.Constant(tile.kind, [number] * tile.kind.count) for number in (0.0, 1.0))
+    is_first = tile.b.fcmp_ordered("==", first, top)
+    return [tile.b.fmul(given, tile.b.select(is_first, *gates)) for gates in ((one, zero), (zero, one))]
+
+
+def _halves(tile, count):
+    """Give the offsets and the masks of the two vectors that `count` pairs fill."""
+    width = tile.kind.count
+    doubled = tile.b.shl(count, I64(1))
+    return [(4 * width * v, _between(tile, I64(0), tile.b.sub(doubled, I64(width * v)))) for v in (0, 1)]
+
+
+def _pairs(tile, row, count):
+    """Load pairs: the first of each, and the second of each."""
+    width = tile.kind.count
+    halves = [_load_some(tile, tile.b.add(row, I64(at)), mask) for at, mask in _halves(tile, count)]
+    orders = ([2 * lane + side for lane in range(width)] for side in (0, 1))
+    return [tile.b.shuffle_vector(*halves, ir.Constant(ir.VectorType(I32, width), order)) for order in orders]
+
+
+def _store_pairs(tile, pairs, row, count):
+    width = tile.kind.count
+    for v, (at, mask) in enumerate(_halves(tile, count)):
+        order = [(lane + v * width) // 2 + (lane % 2) * width for lane in range(width)]
+        whole = tile.b.shuffle_vector(*pairs, ir.Constant(ir.VectorType(I32, width), order))
+        _store_some(tile, whole, tile.b.add(row, I64(at)), mask)

@@ -28,7 +28,7 @@ from tinytorch.perf.kernels import forms
 from tinytorch.perf.kernels.dense import Floats, aligned
 from tinytorch.perf.kernels.threads import in_parts
 
-__all__ = ["Windows", "correlate", "weight_gradient"]
+__all__ = ["Windows", "compiled", "correlate", "weight_gradient"]
 
 LINE = 16  # floats of a cache line, by which planes are rounded up
 PLANE_BYTES = 1 << 19  # of all planes of one image that are worked on at a time
@@ -111,7 +111,7 @@ def correlate(x: Floats, kernels: Floats, bias: Floats, windows: Windows) -> Flo
         (N, O, rows, columns).
     """
     plan = _plan(windows, _lines(windows, PLANE_BYTES), 1)
-    layout, kernel = _compiled("correlation", forms.lanes())
+    layout, kernel = compiled("correlation", forms.lanes())
     out = np.empty((len(x), len(kernels), *windows.counts), np.float32)
     flat = out.reshape(*out.shape[:2], -1)
 
@@ -139,7 +139,7 @@ def weight_gradient(x: Floats, g: Floats, windows: Windows, *, biased: bool) -> 
     lines = min(_lines(windows, PLANE_BYTES), max(ROWS_BYTES // row, 1))
     images = max(1, min(ROWS_BYTES // (row * lines), len(x)))
     plan = _plan(windows, lines, images)
-    layout, kernel = _compiled("weight_gradient", forms.lanes())
+    layout, kernel = compiled("weight_gradient", forms.lanes())
     flat, width = g.reshape(*g.shape[:2], -1), windows.length + biased
     floats = images * (plan.floats + MOST_ROWS * (lines * windows.counts[1] + LINE))
     floats += (2 * flat.shape[1] + LINE) * (width + LINE)  # at most, as the sums of a tile are whole vectors
@@ -180,7 +180,7 @@ def _threads(products: int) -> int | None:
 
 
 @cache
-def _compiled(name: str, lanes: int) -> tuple[NDArray[Any], Callable[..., None]]:
+def compiled(name: str, lanes: int) -> tuple[NDArray[Any], Callable[..., None]]:
     """Give what says the width of vectors, and a kernel compiled for it or loaded from disk."""
     from tinytorch.perf.kernels import compiled_windows
 
