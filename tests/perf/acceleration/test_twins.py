@@ -88,19 +88,10 @@ def test_a_twin_takes_arrays_of_any_layout(row, layout, dtype):
 def test_a_rule_takes_gradients_of_any_layout(row, layout):
     """What comes in from the next op is a view at times, or repeated without memory of its own."""
     found, expected = (run(*row.arrays(), **row.options) for run in (TWINS[row.op], OPS[row.op].run))
-    whole = np.random.default_rng(SEED + 1).normal(size=np.shape(expected[0])).astype(np.float32)
-    for g in (LAYOUTS[layout](whole), np.broadcast_to(whole[:1], whole.shape)):
+    whole = np.asarray(np.random.default_rng(SEED + 1).normal(size=np.shape(expected[0])), np.float32)
+    for g in (LAYOUTS[layout](whole), np.broadcast_to(whole[:1] if whole.ndim else whole, whole.shape)):
         pairs = [(a(g), b(g)) for a, b in zip(found[1], expected[1], strict=True) if b is not None]
         require_close([a for a, _ in pairs], [b for _, b in pairs], least=0.1 * float(np.abs(g).max(initial=0)))
-
-
-@every_row
-def test_a_twin_takes_arrays_that_may_not_be_written(row):
-    """Such as those of a mapped file."""
-    arrays = row.arrays()
-    for x in arrays:
-        x.setflags(write=False)
-    require_close(results(TWINS[row.op], arrays, row.options), results(OPS[row.op].run, arrays, row.options))
 
 
 @pytest.mark.parametrize("row", [row for row in OP_ROWS if row.op in TWINS], ids=lambda row: row.name)

@@ -16,6 +16,7 @@ from tinytorch.perf.acceleration.attention import attention
 from tinytorch.perf.acceleration.curves import gelu
 from tinytorch.perf.acceleration.linear import linear
 from tinytorch.perf.acceleration.convolution import conv2d
+from tinytorch.perf.acceleration.curves import gelu
 from tinytorch.perf.acceleration.normalization import batch_norm
 from tinytorch.perf.acceleration.pooling import max_pool2d
 from tinytorch.perf.acceleration.rectification import relu
