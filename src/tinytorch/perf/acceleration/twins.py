@@ -13,10 +13,9 @@ from collections.abc import Callable
 from tinytorch.core.ops.op import Value
 from tinytorch.perf.acceleration import updates
 from tinytorch.perf.acceleration.attention import attention
-from tinytorch.perf.acceleration.curves import gelu
-from tinytorch.perf.acceleration.linear import linear
 from tinytorch.perf.acceleration.convolution import conv2d
 from tinytorch.perf.acceleration.curves import gelu
+from tinytorch.perf.acceleration.linear import linear
 from tinytorch.perf.acceleration.normalization import batch_norm
 from tinytorch.perf.acceleration.pooling import max_pool2d
 from tinytorch.perf.acceleration.rectification import relu
