@@ -1,9 +1,10 @@
 """What the instrument itself is worth, measured: false alarms, noise, power, known work, overhead.
 
-python -m benchmarks.instrument [--only SECTION ...] [--scale 1.0] [--output FILE] [--smoke]
+python -m benchmarks.instrument [--only SECTION ...] [--scale 1.0] [--output FILE] [--resume] [--seconds 500] [--smoke]
 
 Every section is a list of trials; a trial is one comparison of two subjects whose true ratio is known. Trials of all
 sections but the noisy ones take turns, so that all meet the same machine. `--scale 0.1` makes a tenth of the trials.
+`--seconds` ends in time, and `--resume` goes on where the file ends: a machine need not be quiet for an hour on end.
 `python -m benchmarks.instrument_report FILE` renders the results as `docs/instrument.md` with its pictures.
 """
 
@@ -20,11 +21,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.neighbour import KINDS, bursting
 from tinytorch.benchmarking import collect_environment, compare, utc_now
 
-__all__ = ["SECTIONS", "Section", "Trial", "run_trial", "trials_of"]
+__all__ = ["SECTIONS", "Section", "Trial", "plan", "run_trial"]
 
 CALLS = "benchmarks.known:calls?count={}"
 BUSY = "benchmarks.known:busy?microseconds={}"
@@ -50,7 +52,7 @@ class Section:
 
 
 SECTIONS = {
-    "null": Section(CALLS, ((50, 50),), 135),
+    "null": Section(CALLS, ((50, 50),), 140),
     "null, quick": Section(CALLS, ((50, 50),), 60, "quick"),
     "power": Section(CALLS, ((100, 101), (50, 51), (40, 42)), 30),
     "known work": Section(CALLS, ((50, 53),), 30),
@@ -95,18 +97,31 @@ class Trial:
 def main() -> int:
     """Run the sections chosen and keep every trial; an interrupt keeps what there is."""
     options = arguments()
-    record = {"started": utc_now(), "core": options.core, "environment": collect_environment(), "trials": []}
     sections = {name: SECTIONS[name] for name in options.only or SECTIONS}
+    planned, record = plan(sections, options.scale), record_of(options)
+    end = time.monotonic() + options.seconds
     try:
-        for neighbour in dict.fromkeys(section.neighbour for section in sections.values()):
-            chosen = {name: section for name, section in sections.items() if section.neighbour == neighbour}
-            with bursting(neighbour), _on_core(options.core):
-                for trial in trials_of(chosen, options.scale):
-                    record["trials"].append(asdict(trial))
-                    _keep(record, options.output)
+        for number, (name, pair) in list(enumerate(planned))[len(record["trials"]) :]:
+            if time.monotonic() > end:
+                break
+            with bursting(sections[name].neighbour, seed=number), _on_core(options.core):
+                trial = run_trial(name, sections[name], pair, seed=number)
+            record["trials"].append(asdict(trial))
+            _keep(record, options.output)
+            line = (
+                f"{number + 1}/{len(planned)} {name}: {pair} {trial.outcome} {trial.value:.4f} in {trial.seconds:.1f} s"
+            )
+            print(line, file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         print("interrupted; what was measured is kept", file=sys.stderr)
     return 0
+
+
+def record_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Start a record, or take up the one that is to be gone on with."""
+    if options.resume and options.output is not None and options.output.exists():
+        return dict(json.loads(options.output.read_text(encoding="utf-8")))
+    return {"started": utc_now(), "core": options.core, "environment": collect_environment(), "trials": []}
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -116,6 +131,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="how many of the planned trials to make")
     parser.add_argument("--output", type=Path, help="where to keep the trials")
     parser.add_argument("--core", type=int, help="hold all that is measured on this core, where others have work too")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no trial after so many seconds")
+    parser.add_argument("--resume", action="store_true", help="go on where the output file ends")
     parser.add_argument("--smoke", action="store_true", help="one trial of each pair")
     options = parser.parse_args(given)
     options.scale = 0.0 if options.smoke else options.scale
@@ -134,8 +151,8 @@ def _on_core(core: int | None) -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def trials_of(sections: dict[str, Section], scale: float) -> Iterator[Trial]:
-    """Run the trials of several sections, in random order."""
+def plan(sections: dict[str, Section], scale: float) -> list[tuple[str, tuple[int, int]]]:
+    """List the trials in random order, those beside one neighbour together."""
     planned = [
         (name, pair)
         for name, section in sections.items()
@@ -143,11 +160,8 @@ def trials_of(sections: dict[str, Section], scale: float) -> Iterator[Trial]:
         for _ in range(max(1, math.ceil(section.runs * scale)))
     ]
     random.Random(0).shuffle(planned)  # noqa: S311  orders, not secrets
-    for number, (name, pair) in enumerate(planned):
-        trial = run_trial(name, sections[name], pair, seed=number)
-        line = f"{number + 1}/{len(planned)} {name}: {pair} {trial.outcome} {trial.value:.4f} in {trial.seconds:.1f} s"
-        print(line, file=sys.stderr, flush=True)
-        yield trial
+    neighbours = list(dict.fromkeys(section.neighbour for section in sections.values()))
+    return sorted(planned, key=lambda entry: neighbours.index(sections[entry[0]].neighbour))
 
 
 def run_trial(name: str, section: Section, pair: tuple[int, int], seed: int) -> Trial:

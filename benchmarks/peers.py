@@ -1,6 +1,7 @@
 """TinyTorch's comparison beside the peers a user would pick, on pairs whose true ratio is known.
 
-python -m benchmarks.peers [--runs 40] [--kinds quiet "other core"] [--only ours founding] [--output FILE] [--smoke]
+python -m benchmarks.peers [--runs 40] [--kinds quiet "other core"] [--only ours founding] [--output FILE] [--resume]
+                       [--seconds 500] [--smoke]
 
 Every tool is asked the same question many times: is the second subject as fast as the first? Identical subjects give
 the false-alarm rate; one fiftieth and three fiftieths more work give the power; the ratio it reports gives the bias.
@@ -16,16 +17,18 @@ import math
 import random
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import rivals
 from benchmarks.neighbour import KINDS, bursting
 from tinytorch.benchmarking.environment import collect_environment
 from tinytorch.benchmarking.statistics import wilson
 
-__all__ = ["CASES", "Answer", "ask", "summary"]
+__all__ = ["CASES", "Answer", "ask", "plan", "summary"]
 
 CASES = {"identical": (50, 50), "2 % more": (50, 51), "6 % more": (50, 53)}
 EVERY = {"pyperf": 3}  # it takes five times as long as the others, and is asked every third time
@@ -59,16 +62,26 @@ def main() -> int:
     left_out = [name for name in options.only or rivals.TOOLS if name not in tools]
     if left_out:
         print(f"not installed, left out: {', '.join(left_out)}", file=sys.stderr)
-    answers = [answer for kind in options.kinds for answer in _asked(tools, kind, options)]
-    rows = summary(answers)
-    for row in rows:
+    record = record_of(options, left_out)
+    answers = [Answer(**answer) for answer in record["answers"]]
+    end = time.monotonic() + options.seconds
+    for kind, case, tool, number in plan(tools, options)[len(answers) :]:
+        if time.monotonic() > end:
+            break
+        with bursting(kind, seed=number):
+            answers.append(ask(tool, kind, case, number))
+        rows = summary(answers)
+        _keep(record | {"summary": rows, "answers": [asdict(answer) for answer in answers]}, options.output)
+    for row in summary(answers):
         print(_line(row), flush=True)
-    if options.output:
-        record = {"environment": collect_environment(), "runs": options.runs, "left_out": left_out, "summary": rows}
-        text = json.dumps(record | {"answers": [asdict(answer) for answer in answers]}, indent=1)
-        options.output.parent.mkdir(exist_ok=True)
-        options.output.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def record_of(options: argparse.Namespace, left_out: list[str]) -> dict[str, Any]:
+    """Start a record, or take up the one that is to be gone on with."""
+    if options.resume and options.output is not None and options.output.exists():
+        return dict(json.loads(options.output.read_text(encoding="utf-8")))
+    return {"environment": collect_environment(), "runs": options.runs, "left_out": left_out, "answers": []}
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -78,6 +91,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["quiet", "other core"])
     parser.add_argument("--only", nargs="+", choices=list(rivals.TOOLS))
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no question after so many seconds")
+    parser.add_argument("--resume", action="store_true", help="go on where the output file ends")
     parser.add_argument("--smoke", action="store_true", help="one answer each, in the quiet")
     options = parser.parse_args(given)
     if options.smoke:
@@ -85,14 +100,22 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def _asked(tools: Sequence[str], kind: str, options: argparse.Namespace) -> Iterator[Answer]:
-    with bursting(kind):
-        for number in range(options.runs * (1 if options.smoke else 2)):
-            cases = [case for case in CASES if case == "identical" or number < options.runs]
-            asked = [tool for tool in tools if number % EVERY.get(tool, 1) == 0]
-            for case in cases:
-                for tool in random.Random(number).sample(asked, len(asked)):  # noqa: S311  orders, not secrets
-                    yield ask(tool, kind, case, number)
+def plan(tools: Sequence[str], options: argparse.Namespace) -> list[tuple[str, str, str, int]]:
+    """List the questions: neighbour, case, tool and number; the neighbours take turns too."""
+    found = []
+    for number in range(options.runs * (1 if options.smoke else 2)):
+        cases = [case for case in CASES if case == "identical" or number < options.runs]
+        asked = [tool for tool in tools if number % EVERY.get(tool, 1) == 0]
+        shuffled = random.Random(number)  # noqa: S311  orders, not secrets
+        for kind in options.kinds:
+            found += [(kind, case, tool, number) for case in cases for tool in shuffled.sample(asked, len(asked))]
+    return found
+
+
+def _keep(record: dict[str, Any], output: Path | None) -> None:
+    if output is not None:
+        output.parent.mkdir(exist_ok=True)
+        output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def ask(tool: str, kind: str, case: str, seed: int) -> Answer:
