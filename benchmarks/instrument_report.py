@@ -166,7 +166,7 @@ def draw_intervals(trials: Sequence[Row], path: Path) -> None:
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
         axes.set_xticks([])
-    figure.supylabel("speed-up found, 95 % interval (red: misses the truth)", fontsize=8)
+    figure.supylabel("speed-up, 95 % interval\n(red: misses the truth)", fontsize=8)
     figure.savefig(path, dpi=120)
 
 
