@@ -6,14 +6,13 @@ import contextlib
 import os
 import select
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinytorch.benchmarking.workers.conditions import Conditions, environment_of
+from tinytorch.benchmarking.workers.conditions import Conditions
 from tinytorch.benchmarking.workers.pipes import OpenPipes
+from tinytorch.benchmarking.workers.process import start_program
 from tinytorch.benchmarking.workers.worker import PipeWorker, WorkerKind
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Kin"]
 
-PROGRAM = Path(__file__).parent / "program" / "launch.py"
 START_SECONDS = 30.0
 END_SECONDS = 2.0
 PIECE = 4096
@@ -68,26 +66,17 @@ def _started(python: str | None, conditions: Conditions, count: int) -> _Family 
     ends = [OpenPipes() for _ in range(count)]
     announced, announcements = os.pipe()
     theirs = [announcements, *(descriptor for opened in ends for descriptor in opened.theirs)]
-    process = None
+    nowhere = subprocess.DEVNULL
     try:
-        process = subprocess.Popen(  # noqa: S603  the interpreter is the caller's choice
-            [python or sys.executable, str(PROGRAM), "--family", *map(str, theirs)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment_of(conditions, foreign=python is not None),
-            pass_fds=theirs,
-            start_new_session=True,
-        )
+        process = start_program(python, conditions, theirs, nowhere, nowhere, "--family")
     except OSError:  # whoever starts it alone next will say why
-        pass
+        os.close(announced)
+        _close(ends)
+        return None
     finally:
         os.close(announcements)
         for opened in ends:
             opened.close_theirs()
-    if process is None:
-        _close(announced, ends)
-        return None
     family = _Family(process, announced, ends)
     if family.has_started():
         return family
@@ -128,7 +117,7 @@ class _Family:
             continue
         for member in self._members:
             member.close()
-        _close(None, self._ends)
+        _close(self._ends)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS if self._pids else 0)
         if self._process.poll() is None:
@@ -167,9 +156,7 @@ class _Family:
             os.close(self._announced)
 
 
-def _close(announced: int | None, ends: list[OpenPipes]) -> None:
-    if announced is not None:
-        os.close(announced)
+def _close(ends: list[OpenPipes]) -> None:
     for opened in ends:
         opened.pipes.close()
 

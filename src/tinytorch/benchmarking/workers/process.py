@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from tinytorch.benchmarking.workers.worker import PipeWorker, WorkerKind
 if TYPE_CHECKING:
     from tinytorch.benchmarking.subjects import Subject
 
-__all__ = ["start_process", "target_of"]
+__all__ = ["start_process", "start_program", "target_of"]
 
 PROGRAM = Path(__file__).parent / "program" / "launch.py"
 
@@ -32,17 +33,8 @@ def start_process(subject: Subject, conditions: Conditions) -> PipeWorker:
         return member
     ends = OpenPipes()
     requests, replies, stdout, stderr = ends.theirs
-    command = [subject.python or sys.executable, str(PROGRAM), str(requests), str(replies)]
     try:
-        process = subprocess.Popen(  # noqa: S603  the interpreter is the caller's choice
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            env=environment_of(conditions, foreign=subject.python is not None),
-            pass_fds=(requests, replies),
-            start_new_session=True,
-        )
+        process = start_program(subject.python, conditions, (requests, replies), stdout, stderr)
     except OSError as error:
         ends.pipes.close()
         message = f"{subject.python or 'the interpreter'} cannot be started: {error.strerror}"
@@ -50,6 +42,25 @@ def start_process(subject: Subject, conditions: Conditions) -> PipeWorker:
     finally:
         ends.close_theirs()
     return PipeWorker(WorkerKind.PROCESS, process.pid, ends.pipes, process.poll)
+
+
+def start_program(
+    python: str | None, conditions: Conditions, ends: Sequence[int], stdout: int, stderr: int, *options: str
+) -> subprocess.Popen[bytes]:
+    """Start the workers' program in an interpreter, this one's if none is named, in a group of its own.
+
+    Raises:
+        OSError: If the interpreter cannot be started.
+    """
+    return subprocess.Popen(  # noqa: S603  the interpreter is the caller's choice
+        [python or sys.executable, str(PROGRAM), *options, *map(str, ends)],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env=environment_of(conditions, foreign=python is not None),
+        pass_fds=ends,
+        start_new_session=True,
+    )
 
 
 def target_of(subject: Subject) -> dict[str, Any] | None:
