@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from tinytorch.errors import DataError, explain
@@ -9,10 +10,11 @@ from tinytorch.errors import DataError, explain
 __all__ = ["write_atomically"]
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[bytes]) -> None:
     """Write `content` so that a reader finds the old file or the new one, never a part of it.
 
-    A temporary file beside the target is filled, synced to disk and renamed over it; missing folders are made.
+    A temporary file beside the target is filled, synced to disk and renamed over it; missing folders are made. What is
+    too large for memory is given piece by piece.
 
     Raises:
         DataError: If the file cannot be written; an existing file is then untouched.
@@ -26,11 +28,11 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         raise DataError(explain("the file", "writable", error.strerror, at=str(target), remedy=remedy)) from error
 
 
-def _replace(target: Path, content: bytes) -> None:
+def _replace(target: Path, content: bytes | Iterable[bytes]) -> None:
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(_mode(target))

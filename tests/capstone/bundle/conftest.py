@@ -1,0 +1,31 @@
+"""Bundles to read, sound ones and hostile ones."""
+
+import hashlib
+
+import pytest
+
+from tinytorch.capstone.bundle.archive import write_archive
+from tinytorch.capstone.bundle.layout import MANIFEST, manifest
+
+MODEL = (2).to_bytes(8, "little") + b"{}"  # a safetensors file of no tensors
+FILES = {"submission.json": b"{}", "README.md": b"Hello.\n", "models/a.safetensors": MODEL}
+
+
+def with_manifest(files):
+    """Add the hashes of all files."""
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return files | {MANIFEST: manifest(hashes).encode()}
+
+
+@pytest.fixture
+def files():
+    """Give the files of a small bundle, by name."""
+    return with_manifest(FILES)
+
+
+@pytest.fixture
+def bundle(tmp_path, files):
+    """Write a small bundle."""
+    path = tmp_path / "bundle.zip"
+    write_archive(path, files)
+    return path
