@@ -1,4 +1,7 @@
-"""What the published schema says about a document, in the house's words: rule and remedy stand in the schema itself."""
+"""What the published schema says about a document, in the house's words: rule and remedy stand in the schema itself.
+
+Each version has a schema of its own, which stays as it was published: an old document is judged by the old one.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from tinytorch.capstone.documents import NOTHING, Problem
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
 
-__all__ = ["SCHEMA_FILE", "structure_problems"]
+__all__ = ["SCHEMA_FILE", "SCHEMA_FILES", "schema_version", "structure_problems"]
 
 Object = dict[str, Any]
 
-SCHEMA_FILE = Path(__file__).parent / "schema" / "submission.v1.json"
+SCHEMA_FILES = {version: Path(__file__).parent / "schema" / f"submission.v{version}.json" for version in (1, 2)}
+SCHEMA_FILE = SCHEMA_FILES[1]
 
 
 def structure_problems(document: object) -> list[Problem]:
@@ -27,15 +31,26 @@ def structure_problems(document: object) -> list[Problem]:
         >>> print(structure_problems([])[0])
         the submission must be an object; got [] — at $.
     """
-    schema, validator = _schema()
+    schema, validator = _schema(schema_version(document))
     return [_problem(error, schema) for error in validator.iter_errors(document)]
 
 
+def schema_version(document: object) -> int:
+    """Say which version's schema judges a document: from 2 on the version is a text; the newest judges unknown ones.
+
+    Example:
+        >>> schema_version({}), schema_version({"schema_version": "2.0.0"}), schema_version({"schema_version": "9.0.0"})
+        (1, 2, 2)
+    """
+    said = document.get("schema_version") if isinstance(document, dict) else None
+    return max(SCHEMA_FILES) if isinstance(said, str) else 1
+
+
 @cache
-def _schema() -> tuple[Object, Draft202012Validator]:
+def _schema(version: int) -> tuple[Object, Draft202012Validator]:
     import jsonschema_rs
 
-    schema = json.loads(SCHEMA_FILE.read_bytes())
+    schema = json.loads(SCHEMA_FILES[version].read_bytes())
     return schema, jsonschema_rs.Draft202012Validator(schema)
 
 
@@ -43,7 +58,7 @@ def _problem(error: ValidationError, schema: Object) -> Problem:
     steps, broken = tuple(error.instance_path), _at(schema, error.schema_path[:-1])
     if error.kind.name == "required":  # also where one field requires another
         missing = error.kind.as_dict()["property"]
-        rule = _resolved(schema, broken["properties"][missing])["x-rule"]
+        rule = _rule(schema, broken["properties"][missing])
         return Problem((*steps, missing), rule, NOTHING, "Add it.")
     return Problem(steps, broken["x-rule"], error.instance, _remedy(broken, error.instance))
 
@@ -55,8 +70,10 @@ def _at(schema: Object, path: Iterable[str | int]) -> Object:
     return cast("Object", found)
 
 
-def _resolved(schema: Object, part: Object) -> Object:
-    return _at(schema, part["$ref"].removeprefix("#/").split("/")) if "$ref" in part else part
+def _rule(schema: Object, part: Object) -> str:
+    """Give a member's own rule, else that of the kind it refers to."""
+    found = part if "x-rule" in part else _at(schema, part["$ref"].removeprefix("#/").split("/"))
+    return cast("str", found["x-rule"])
 
 
 def _remedy(broken: Object, value: object) -> str | None:
