@@ -125,6 +125,15 @@ def _add_profile(add: Add) -> ArgumentParser:
     return command
 
 
+def _add_export(add: Add) -> ArgumentParser:
+    summary = "write a model as ONNX, so that other runtimes run it"
+    command = add("export", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("subject", metavar="SUBJECT", help=SUBJECT)
+    command.add_argument("output", type=_file, metavar="FILE", help="where to write, such as model.onnx")
+    command.add_argument("--fixed-batch", action="store_true", help="for as many samples as the subject's inputs have")
+    return command
+
+
 def _add_compare(add: Add) -> ArgumentParser:
     summary = "measure two or more subjects side by side, and say which is faster or what it would take to tell"
     command = add("compare", help=summary, description=summary.capitalize() + ".", epilog=GATE, allow_abbrev=False)
@@ -212,6 +221,7 @@ ADDERS = (
     _add_optimize,
     _add_bench,
     _add_profile,
+    _add_export,
     _add_compare,
     _add_doctor,
     _add_validate,
