@@ -24,6 +24,10 @@ PROFILE_FILES = {
     "picture": "the same as a PNG; needs tinytorch[plots]",
     "trace": "the spans as a trace that Perfetto opens",
 }
+REPORT_TEXTS = {
+    "markdown": "where to write a summary for a pull request",
+    "model-card": "where to write the model-index of a model card on the Hugging Face Hub",
+}
 STOPS = ("fixed", "width", "decision")
 
 GOALS = ("latency", "size")
@@ -58,6 +62,22 @@ def _add_validate(add: Add) -> ArgumentParser:
     command = add("validate", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
     command.add_argument("files", nargs="+", metavar="FILE", help="a submission, as `tinytorch run` writes it")
     return command
+
+
+def _add_report(add: Add) -> ArgumentParser:
+    summary = "show a submission: a page that works offline, figures, a summary in Markdown, a model card's metadata"
+    command = add("report", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("file", metavar="FILE", help="a submission, as `tinytorch run` writes it")
+    page = "where to write the page (default: report.html, if nothing else is asked for)"
+    command.add_argument("-o", "--output", type=_file, metavar="FILE", help=page)
+    command.add_argument("--figures", metavar="FOLDER", help="where to write each figure as SVG and PNG")
+    for name, what in REPORT_TEXTS.items():
+        command.add_argument(f"--{name}", type=_file_or_standard, metavar="FILE", help=f"{what}; - prints it")
+    return command
+
+
+def _file_or_standard(text: str) -> str:
+    return text if text == "-" else _file(text)
 
 
 def _add_info(add: Add) -> ArgumentParser:
@@ -225,6 +245,7 @@ ADDERS = (
     _add_compare,
     _add_doctor,
     _add_validate,
+    _add_report,
     _add_info,
     _add_milestone,
 )
