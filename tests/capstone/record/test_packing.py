@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tinytorch.capstone.record import pack_integers, pack_labels, unpack_integers, unpack_labels
@@ -21,6 +21,7 @@ def packed(data, count, encoding=DELTAS):
 
 
 @given(st.lists(st.integers(-LARGEST, LARGEST), max_size=40))
+@example([2, -LARGEST, LARGEST])
 def test_integers_come_back_as_they_were(values):
     """All that canonical JSON could hold, in every order."""
     made = pack_integers(values)

@@ -164,8 +164,9 @@ def _unpack_deltas(data: bytes, count: int) -> Integers:
         if filled + len(deltas) > count:
             break
         values = last + np.cumsum(deltas)
-        # the doubles cannot overflow, so that a wrapped sum does not pass for a small one
-        if len(values) and np.abs(last + np.cumsum(deltas.astype(np.float64))).max() > LARGEST:
+        # the doubles round, but cannot overflow, so that a wrapped sum does not pass for a small one
+        is_wrapped = np.abs(last + np.cumsum(deltas.astype(np.float64))).max(initial=0) > 2.0**62
+        if is_wrapped or np.abs(values).max(initial=0) > LARGEST:
             raise DataError(explain("an unpacked integer", "in ±(2^53-1)", "a larger one"))
         made[filled : filled + len(values)] = values
         filled, last = filled + len(values), int(values[-1]) if len(values) else last
