@@ -94,7 +94,11 @@ def test_other_kinds_of_arrays_are_refused():
         ("compiled_nibbles", "BASE", "tiles"),
         ("compiled_nibbles", "LOOPS", "compiled"),
         ("compiled_nibbles", "TILES", "nibble_tiles"),
+        ("compiled_attention", "PRODUCTS", "compiled_products"),
+        ("compiled_attention", "ROWS", "compiled_rows"),
         ("compiled_linear", "LOOPS", "compiled"),
+        ("compiled_linear", "TILES", "product_tiles"),
+        ("compiled_products", "TILES", "product_tiles"),
         ("compiled_rows", "CURVES", "compiled_curves"),
     ],
 )

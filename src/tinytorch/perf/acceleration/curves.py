@@ -15,12 +15,12 @@ from tinytorch.core.ops.op import Array, Value, on_tensors
 from tinytorch.core.tensor import Tensor
 from tinytorch.perf.acceleration.arrays import is_plain, plain
 from tinytorch.perf.kernels import form
-from tinytorch.perf.kernels.threads import in_parts
+from tinytorch.perf.kernels.crew import share
 
 __all__ = ["fused_gelu", "gelu", "unfused_gelu"]
 
 FEWEST = 2_048  # elements; with fewer, the kernel's call costs what NumPy's calls do
-SHARED = 65_536  # elements from which on a second thread pays
+SHARED = 16_384  # elements from which on a second thread pays
 WORTH_LOADING = 131_072  # elements from which on the kernel, a second to compile once, is worth its loading
 
 
@@ -90,9 +90,8 @@ def _slope(x: Array, g: Array) -> Array:
 
 def _share(name: str, *arrays: Array) -> None:
     """Let each thread do a part of all elements."""
-    kernel, flat = _compiled(name), [array.reshape(-1) for array in arrays]
-    size = flat[0].size
-    in_parts(lambda _, start, stop: kernel(*(x[start:stop] for x in flat)), size, None if size >= SHARED else 1)
+    size = arrays[0].size
+    share(_compiled(name), size, *(array.reshape(-1) for array in arrays), alone=size < SHARED)
 
 
 @cache

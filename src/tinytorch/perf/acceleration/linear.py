@@ -1,11 +1,7 @@
-"""The twin of `linear`: tiles of sums that start from the bias, forward and for the gradient of the input.
-
-The gradient of the weights is left to the matrix library: the tiles walk along rows, and that is a sum down columns.
-"""
+"""The twins of `linear` and `matmul`: tiles of sums, forward and for the gradients of input and parameters."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -13,62 +9,84 @@ from typing import Any
 import numpy as np
 
 from tinytorch.core.ops import OPS
-from tinytorch.core.ops.op import Array, Value
-from tinytorch.core.ops.products import summed_rows, weight_gradient
+from tinytorch.core.ops.op import Array, Value, together
 from tinytorch.perf.acceleration.arrays import is_plain, plain
-from tinytorch.perf.kernels.forms import VARIABLE, lanes
-from tinytorch.perf.kernels.threads import in_parts
+from tinytorch.perf.kernels.crew import share
+from tinytorch.perf.kernels.forms import vector_layout
+from tinytorch.perf.kernels.threads import thread_count
 
-__all__ = ["linear"]
+__all__ = ["linear", "matmul"]
 
 FEWEST = 64  # rows; for fewer, packing the weights takes too large a part
+MANY = 1 << 18  # products from which on OpenBLAS uses its threads, which then watch for work and take a processor
 SHARED = 256  # rows from which on a second thread pays
+DEPTH = 128  # rows of gradients at a time, as the kernel has it
 
 
 def linear(x: Array, weight: Array, bias: Array) -> Value:
-    """Do what the op `linear` does: float32, 64 rows or more, numbers of features that fill vectors."""
-    if not (_fits(x, weight, bias) and is_plain(x)):
+    """Do what the op `linear` does: float32, 64 rows or more, numbers of features that fill vectors or are many."""
+    if not (_fits(x, weight) and is_plain(x) and bias.shape == weight.shape[1:] and bias.dtype == np.float32):
         return OPS["linear"].run(x, weight, bias)
-    rest = np.zeros(len(weight), np.float32)
-    return _times(x, weight, plain(bias)), (
-        lambda g: _times(plain(g), weight.T, rest),
-        lambda g: weight_gradient(x, g),
-        summed_rows,
-    )
+    of_parameters = together(lambda g: _parameter_gradients(x, plain(g)), 2)
+    return _times(x, weight, bias), (lambda g: _times(plain(g), weight.T), *of_parameters)
 
 
-def _fits(x: Array, weight: Array, bias: Array) -> bool:
-    matched = weight.ndim == 2 and x.shape[-1:] == weight.shape[:1] and bias.shape == weight.shape[1:]
+def matmul(a: Array, b: Array) -> Value:
+    """Do what the op `matmul` does: of rows by one matrix, as `linear` without a bias."""
+    if a.ndim < 2 or not (_fits(a, b) and is_plain(a)):
+        return OPS["matmul"].run(a, b)
+    return _times(a, b), (lambda g: _times(plain(g), b.T), lambda g: _parameter_gradients(a, plain(g))[0])
+
+
+def _fits(x: Array, weight: Array) -> bool:
+    """Say whether tiles are worth it: sizes that fill vectors, or many products, beside which filling up is little."""
+    matched = weight.ndim == 2 and x.shape[-1:] == weight.shape[:1] and x.dtype == weight.dtype == np.float32
     if not matched or weight.size == 0 or x.size < FEWEST * len(weight):
         return False
-    width = _vectors().itemsize * 2
-    return weight.dtype == bias.dtype == np.float32 and weight.shape[0] % width == weight.shape[1] % width == 0
+    width = vector_layout().itemsize * 2
+    full = weight.shape[0] % width == weight.shape[1] % width == 0
+    return full or (x.size * weight.shape[1] >= MANY and min(weight.shape) >= 2 * width)
 
 
-def _times(x: Array, matrix: Array, bias: Array) -> Array:
+def _times(x: Array, matrix: Array, bias: Array | None = None) -> Array:
     """Multiply rows by a matrix of any strides, and add the bias."""
-    out = np.empty((*x.shape[:-1], matrix.shape[1]), np.float32)
-    rows, to, layout = x.reshape(-1, x.shape[-1]), out.reshape(-1, matrix.shape[1]), _vectors()
-    packed = np.empty(matrix.size, np.float32)
-    _compiled("pack", layout.itemsize)(matrix, layout, packed)
-    multiply = _compiled("multiply", layout.itemsize)
-
-    def work(_: int, start: int, stop: int) -> None:
-        multiply(rows[start:stop], packed, bias, layout, to[start:stop])
-
-    in_parts(work, len(rows), None if len(rows) >= SHARED else 1)
-    return out
-
-
-def _vectors() -> Array:
-    """Give what tells the kernels how wide vectors are: an array of int64 for 16 floats, of int32 for 8."""
-    return _layout(os.environ.get(VARIABLE, ""))
+    layout, columns = vector_layout(), matrix.shape[1]
+    matrix = _filled(matrix, layout.itemsize)
+    width = matrix.shape[1]
+    start, packed = np.zeros(width, np.float32), np.empty(matrix.size, np.float32)
+    if bias is not None:
+        start[:columns] = bias
+    rows = x.reshape(-1, x.shape[-1])
+    out, alone = np.empty((len(rows), width), np.float32), len(rows) < SHARED
+    panels = -(-width // _panel(layout))
+    share(_compiled("pack", layout.itemsize), panels, matrix, layout, packed, alone=alone)
+    share(_compiled("multiply", layout.itemsize), len(rows), rows, packed, start, layout, out, alone=alone)
+    return (out if width == columns else out[:, :columns].copy()).reshape(*x.shape[:-1], columns)
 
 
-@cache
-def _layout(form: str) -> Array:
-    del form  # what `lanes` reads
-    return np.zeros(1, np.int64 if lanes() == 16 else np.int32)
+def _panel(layout: Array) -> int:
+    """Give the columns of the widest panel: four vectors of 16, or two of 8."""
+    return 64 if layout.itemsize == 8 else 16
+
+
+def _filled(matrix: Array, index_bytes: int) -> Array:
+    """Add columns of zeros until they fill vectors; nothing where they do."""
+    missing = -matrix.shape[1] % (2 * index_bytes)
+    return matrix if missing == 0 else np.pad(matrix, ((0, 0), (0, missing)))
+
+
+def _parameter_gradients(x: Array, g: Array) -> tuple[Array, Array]:
+    """Give the gradients of weights and biases; each thread adds up its own rows' share of them."""
+    rows, layout = x.reshape(-1, x.shape[-1]), vector_layout()
+    columns, slopes = g.shape[-1], _filled(g.reshape(-1, g.shape[-1]), layout.itemsize)
+    threads = thread_count()
+    sums = np.empty((threads, x.shape[-1] + 1, slopes.shape[1]), np.float32)
+    memory = np.empty((threads, DEPTH * (_panel(layout) + x.shape[-1])), np.float32)
+    gradient, alone = _compiled("gradient", layout.itemsize), len(rows) < SHARED
+    parts = share(gradient, len(rows), rows, slopes, layout, memory, sums, alone=alone)
+    for part in range(1, parts):
+        sums[0] += sums[part]
+    return sums[0, :-1, :columns], sums[0, -1, :columns]
 
 
 @cache

@@ -11,7 +11,7 @@ from tinytorch.core.ops import OPS
 from tinytorch.core.ops.batch_normalization import Observer
 from tinytorch.core.ops.op import Array, Value, together
 from tinytorch.perf.acceleration.arrays import plain
-from tinytorch.perf.kernels.threads import in_parts
+from tinytorch.perf.kernels.crew import share
 
 __all__ = ["batch_norm"]
 
@@ -76,9 +76,7 @@ def _gradients(g: Array, rows: Array, gamma: Array, mean: Array, inverse: Array,
 
 def _run(name: str, rows: Array, *arrays: Array) -> None:
     """Share the channels among the threads: no sum is split, so their number changes no bit."""
-    kernel = _compiled(name)
-    threads = None if rows.size >= SHARED else 1
-    in_parts(lambda _, start, stop: kernel(rows, *arrays, start, stop), rows.shape[1], threads)
+    share(_compiled(name), rows.shape[1], rows, *arrays, alone=rows.size < SHARED)
 
 
 @cache

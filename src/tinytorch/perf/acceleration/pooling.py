@@ -8,7 +8,7 @@ from tinytorch.core.ops import OPS
 from tinytorch.core.ops.op import Array, Value
 from tinytorch.perf.acceleration.arrays import plain
 from tinytorch.perf.kernels import forms
-from tinytorch.perf.kernels.threads import in_parts
+from tinytorch.perf.kernels.crew import share
 from tinytorch.perf.kernels.windows import compiled
 
 __all__ = ["max_pool2d"]
@@ -47,9 +47,4 @@ def _run(name: str, *arrays: Array) -> None:
     """Share the channels of all images among the threads; the last array is written to."""
     layout, kernel = compiled(name, forms.lanes())
     *inputs, out = arrays
-    threads = None if arrays[0].size >= SHARED else 1
-
-    def work(_: int, start: int, stop: int) -> None:
-        kernel(*(array[start:stop] for array in inputs), layout, out[start:stop])
-
-    in_parts(work, len(out), threads)
+    share(kernel, len(out), *inputs, layout, out, alone=arrays[0].size < SHARED)

@@ -11,7 +11,7 @@ from tinytorch.core.ops import OPS
 from tinytorch.core.ops.activations import ZEROS
 from tinytorch.core.ops.op import Array, Value
 from tinytorch.perf.acceleration.arrays import is_plain
-from tinytorch.perf.kernels.threads import in_parts
+from tinytorch.perf.kernels.crew import share
 
 __all__ = ["relu"]
 
@@ -31,8 +31,7 @@ def _gradient(g: Array, value: Array) -> Array:
     if not is_plain(g):
         return g * (value > 0)
     out = np.empty_like(g)
-    kernel, flat = _compiled(), (g.reshape(-1), value.reshape(-1), out.reshape(-1))
-    in_parts(lambda _, start, stop: kernel(*(x[start:stop] for x in flat)), g.size, None if g.size >= SHARED else 1)
+    share(_compiled(), g.size, *(x.reshape(-1) for x in (g, value, out)), alone=g.size < SHARED)
     return out
 
 

@@ -15,12 +15,14 @@ from tinytorch.core.ops import OPS
 from tinytorch.core.ops.losses import require_classes
 from tinytorch.core.ops.op import Array, Value, together
 from tinytorch.perf.acceleration.arrays import is_plain, plain
-from tinytorch.perf.kernels.threads import in_parts, thread_count
+from tinytorch.perf.kernels.crew import share
+from tinytorch.perf.kernels.threads import thread_count
 
 __all__ = ["cross_entropy", "layer_norm", "log_softmax", "softmax"]
 
 FEWEST = 512  # elements; with fewer, the kernel's call costs what NumPy's calls do
-SHARED = 65_536  # elements from which on a second thread pays
+SHARED = 16_384  # elements from which on a second thread pays
+APART = 32  # floats between what threads write, so that no cache line is wanted by two
 
 
 def softmax(x: Array, *, dim: int = -1) -> Value:
@@ -43,23 +45,14 @@ def cross_entropy(logits: Array, targets: Array) -> Value:
         return OPS["cross_entropy"].run(logits, targets)
     rows, classes = require_classes(logits, targets)
     kept = np.array(classes), np.empty(len(rows), np.float32), np.empty(len(rows), np.float32)
-    sums, there = np.zeros(len(rows)), _compiled("cross_entropy_there")
-
-    def work(part: int, start: int, stop: int) -> None:
-        sums[part] = there(rows[start:stop], *(x[start:stop] for x in kept))
-
-    parts = _in_rows(work, rows)
-    return np.float32(sums[:parts].sum() / len(rows)), (lambda g: _slope_of_loss(g, rows, kept, logits.shape), None)
+    losses = np.zeros((thread_count(), 1))
+    _share("cross_entropy_there", rows, *kept, losses)
+    return np.float32(losses.sum() / len(rows)), (lambda g: _slope_of_loss(g, rows, kept, logits.shape), None)
 
 
 def _slope_of_loss(g: Array, rows: Array, kept: tuple[Array, ...], shape: tuple[int, ...]) -> Array:
-    out, back, scale = np.empty(shape, np.float32), _compiled("cross_entropy_back"), np.float32(g.item() / len(rows))
-    to = out.reshape(rows.shape)
-
-    def work(_: int, start: int, stop: int) -> None:
-        back(rows[start:stop], *(x[start:stop] for x in kept), scale, to[start:stop])
-
-    _in_rows(work, rows)
+    out, scale = np.empty(shape, np.float32), np.float32(g.item() / len(rows))
+    _share("cross_entropy_back", rows, *kept, scale, out.reshape(rows.shape))
     return out
 
 
@@ -69,28 +62,16 @@ def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Val
     if not (fits and _is_served(x)):
         return OPS["layer_norm"].run(x, gamma, beta, eps=eps)
     value, rows = np.empty_like(x), _as_rows(x)
-    to, moments, small = _as_rows(value), np.empty((len(rows), 2), np.float32), np.float32(eps)
-    gamma, beta, there = plain(gamma), plain(beta), _compiled("layer_norm_there")
-
-    def work(_: int, start: int, stop: int) -> None:
-        there(rows[start:stop], gamma, beta, small, moments[start:stop], to[start:stop])
-
-    _in_rows(work, rows)
+    gamma, moments = plain(gamma), np.empty((len(rows), 2), np.float32)
+    _share("layer_norm_there", rows, gamma, plain(beta), np.float32(eps), moments, _as_rows(value))
     return value, together(lambda g: _slopes_of_norm(g, x, gamma, moments), 3)
 
 
 def _slopes_of_norm(g: Array, x: Array, gamma: Array, moments: Array) -> tuple[Array, Array, Array]:
     """Give the gradients of the rows, of gamma and of beta; each thread adds up its own rows' share of these two."""
-    dx, rows, slopes = np.empty_like(x), _as_rows(x), _as_rows(plain(g))
-    to, back = _as_rows(dx), _compiled("layer_norm_back")
-    shares = np.zeros((2, thread_count(), len(gamma)), np.float32)
-
-    def work(part: int, start: int, stop: int) -> None:
-        rest = slice(start, stop)
-        back(rows[rest], slopes[rest], gamma, moments[rest], to[rest], shares[0, part], shares[1, part])
-
-    _in_rows(work, rows)
-    dgamma, dbeta = shares.sum(axis=1)
+    dx, shares = np.empty_like(x), np.zeros((2, thread_count(), len(gamma) + APART), np.float32)
+    _share("layer_norm_back", _as_rows(x), _as_rows(plain(g)), gamma, moments, _as_rows(dx), *shares)
+    dgamma, dbeta = shares[:, :, : len(gamma)].sum(axis=1)
     return dx, dgamma, dbeta
 
 
@@ -98,13 +79,13 @@ def _along_rows(name: str, x: Array, dim: int) -> Value:
     if dim not in {-1, x.ndim - 1} or not _is_served(x):
         return OPS[name].run(x, dim=dim)
     value = np.empty_like(x)
-    _share(f"{name}_there", x, value)
+    _share(f"{name}_there", _as_rows(x), _as_rows(value))
     return value, (lambda g: _slope(f"{name}_back", value, g),)
 
 
 def _slope(name: str, value: Array, g: Array) -> Array:
     out = np.empty_like(value)
-    _share(name, value, plain(g), out)
+    _share(name, *map(_as_rows, (value, plain(g), out)))
     return out
 
 
@@ -116,14 +97,9 @@ def _as_rows(x: Array) -> Array:
     return x.reshape(-1, x.shape[-1])
 
 
-def _share(name: str, *arrays: Array) -> None:
+def _share(name: str, rows: Array, *rest: Any) -> None:
     """Let each thread do a part of the rows."""
-    kernel, flat = _compiled(name), [_as_rows(array) for array in arrays]
-    _in_rows(lambda _, start, stop: kernel(*(x[start:stop] for x in flat)), flat[0])
-
-
-def _in_rows(work: Callable[[int, int, int], None], rows: Array) -> int:
-    return in_parts(work, len(rows), None if rows.size >= SHARED else 1)
+    share(_compiled(name), len(rows), rows, *rest, alone=rows.size < SHARED)
 
 
 @cache

@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 from tinytorch.core.ops.op import Value
 from tinytorch.perf.acceleration import updates
+from tinytorch.perf.acceleration.additions import add
 from tinytorch.perf.acceleration.attention import attention
 from tinytorch.perf.acceleration.convolution import conv2d
 from tinytorch.perf.acceleration.curves import gelu
-from tinytorch.perf.acceleration.linear import linear
+from tinytorch.perf.acceleration.linear import linear, matmul
 from tinytorch.perf.acceleration.normalization import batch_norm
 from tinytorch.perf.acceleration.pooling import max_pool2d
 from tinytorch.perf.acceleration.rectification import relu
@@ -24,6 +25,7 @@ from tinytorch.perf.acceleration.rows import cross_entropy, layer_norm, log_soft
 __all__ = ["TWINS", "UPDATE_TWINS"]
 
 TWINS: dict[str, Callable[..., Value]] = {
+    "add": add,
     "attention": attention,
     "batch_norm": batch_norm,
     "conv2d": conv2d,
@@ -32,6 +34,7 @@ TWINS: dict[str, Callable[..., Value]] = {
     "layer_norm": layer_norm,
     "linear": linear,
     "log_softmax": log_softmax,
+    "matmul": matmul,
     "max_pool2d": max_pool2d,
     "relu": relu,
     "softmax": softmax,

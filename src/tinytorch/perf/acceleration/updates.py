@@ -11,11 +11,11 @@ import numpy as np
 from tinytorch.core.ops.op import Array
 from tinytorch.core.updates import UPDATES, AdamRates
 from tinytorch.perf.acceleration.arrays import is_plain, plain
-from tinytorch.perf.kernels.threads import in_parts
+from tinytorch.perf.kernels.crew import share
 
 __all__ = ["adam", "sgd"]
 
-SHARED = 262_144  # elements from which on a second thread pays
+SHARED = 16_384  # elements from which on a second thread pays
 
 
 def sgd(data: Array, gradient: Array, buffer: Array | None, rates: tuple[float, float, float]) -> None:
@@ -43,12 +43,8 @@ def adam(data: Array, gradient: Array, m: Array, v: Array, rates: AdamRates) -> 
 
 def _share(name: str, arrays: list[Array], *numbers: Any) -> None:
     """Let each thread do a part of all elements."""
-    kernel, flat = _compiled(name), [array.reshape(-1) for array in arrays]
-    size = flat[0].size
-    if size < SHARED:
-        kernel(*flat, *numbers)
-    else:
-        in_parts(lambda _, start, stop: kernel(*(x[start:stop] for x in flat), *numbers), size)
+    size = arrays[0].size
+    share(_compiled(name), size, *(array.reshape(-1) for array in arrays), *numbers, alone=size < SHARED)
 
 
 @cache

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from tinytorch.perf.kernels.caching import cached, specialized
+from tinytorch.perf.kernels.caching import cached
+from tinytorch.perf.kernels.compiled_sharing import shared
 from tinytorch.perf.kernels.tiles import float_of_bits
 
 __all__ = ["bend", "curved", "exponential", "gelu_back", "gelu_there", "kernel", "odds"]
@@ -104,6 +105,6 @@ def gelu_back(x, g, out):
 
 
 def kernel(name: str) -> Any:
-    """Give `gelu_there` or `gelu_back` for vectors of float32."""
-    vector = types.float32[::1]
-    return specialized(*{"gelu_there": (gelu_there, (vector, vector)), "gelu_back": (gelu_back, (vector,) * 3)}[name])
+    """Give `gelu_there` or `gelu_back` for vectors of float32, to be shared."""
+    function, count = {"gelu_there": (gelu_there, 2), "gelu_back": (gelu_back, 3)}[name]
+    return shared(function, (types.float32[::1],) * count, "r" * count)

@@ -10,9 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from numba import types
 
-from tinytorch.perf.kernels.caching import cached, specialized
+from tinytorch.perf.kernels.caching import cached
+from tinytorch.perf.kernels.compiled_sharing import shared
 
-__all__ = ["relu_gradient", "run_relu_gradient"]
+__all__ = ["relu_gradient", "run_relu_gradient", "run_sum", "sum_of_two"]
 
 FLOATS = types.float32[::1]
 
@@ -23,6 +24,17 @@ def run_relu_gradient(g, value, out):
         out[i] = g[i] * (np.float32(1) if value[i] > 0 else np.float32(0))
 
 
+def run_sum(a, b, out):
+    """Add element by element."""
+    for i in range(a.size):
+        out[i] = a[i] + b[i]
+
+
+def sum_of_two() -> Callable[..., None]:
+    """Give `run_sum`, to be shared."""
+    return shared(cached(run_sum), (FLOATS, FLOATS, FLOATS), "rrr")
+
+
 def relu_gradient() -> Callable[..., None]:
-    """Give `run_relu_gradient`."""
-    return specialized(cached(run_relu_gradient), (FLOATS, FLOATS, FLOATS))
+    """Give `run_relu_gradient`, to be shared."""
+    return shared(cached(run_relu_gradient), (FLOATS, FLOATS, FLOATS), "rrr")

@@ -15,7 +15,8 @@ import numba
 import numpy as np
 from numba import types
 
-from tinytorch.perf.kernels.compiled import cached, specialized
+from tinytorch.perf.kernels.caching import cached
+from tinytorch.perf.kernels.compiled_sharing import shared
 
 __all__ = ["kernel", "run_moments", "run_products", "run_scaled", "run_through"]
 
@@ -113,6 +114,6 @@ SIGNATURES = {
 
 
 def kernel(name: str) -> Callable[..., None]:
-    """Give one of the functions above, by what follows `run_`."""
-    signature = (*SIGNATURES[name], types.int64, types.int64)
-    return specialized(cached(globals()[f"run_{name}"]), signature)
+    """Give one of the functions above, by what follows `run_`, to be shared."""
+    kinds = SIGNATURES[name]
+    return shared(cached(globals()[f"run_{name}"]), kinds, "a" * len(kinds) + "+")

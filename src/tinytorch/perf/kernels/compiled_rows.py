@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from tinytorch.perf.kernels.caching import cached, specialized
+from tinytorch.perf.kernels.caching import cached
 from tinytorch.perf.kernels.compiled_curves import odds
+from tinytorch.perf.kernels.compiled_sharing import shared
 from tinytorch.perf.kernels.tiles import float_of_bits
 
 __all__ = ["kernel"]
 
 # The hash of compiled_curves.py: Numba's disk cache sees this file change, and no other. A test keeps it true.
-CURVES = "43bb5da8b5cb208a"
+CURVES = "67670251e60fa457"
 
 summing = partial(cached, flags=("contract", "reassoc"))
 
@@ -87,24 +88,24 @@ def make_odds(row, top):
 
 
 @cached
-def odds_there(x, totals, height, causal):
+def odds_there(x, totals, causal):
     """Make `exp(x - largest)` of each row, in place, and keep its sum, at least 1.
 
     Args:
-        x: (n, s).
-        totals: (n,), written to.
-        height: The rows of one sequence's piece.
+        x: (pieces, n, s).
+        totals: (pieces, n), written to.
         causal: Whether the last row of a piece sees all, and each before it one less; what is not seen becomes 0.
     """
     lowest, one = np.float32(-3.4028235e38), np.float32(1)
-    for r in range(x.shape[0]):
-        seen = x.shape[1] - height + 1 + r % height if causal else x.shape[1]
-        row, unseen = x[r, :seen], x[r, seen:]
-        top = largest(row)
-        found = make_odds(row, max(top, lowest))
-        totals[r] = max(one, found)
-        for i in range(unseen.size):
-            unseen[i] = np.float32(0)
+    for piece in range(x.shape[0]):
+        for r in range(x.shape[1]):
+            seen = x.shape[2] - x.shape[1] + 1 + r if causal else x.shape[2]
+            row, unseen = x[piece, r, :seen], x[piece, r, seen:]
+            top = largest(row)
+            found = make_odds(row, max(top, lowest))
+            totals[piece, r] = max(one, found)
+            for i in range(unseen.size):
+                unseen[i] = np.float32(0)
 
 
 @cached
@@ -158,15 +159,15 @@ def log_softmax_back(value, g, out):
 
 
 @cached
-def cross_entropy_there(logits, classes, tops, totals):
-    """Give the sum of `-log softmax(logits)` at the classes; keep the largest logit and the sum of each row."""
+def cross_entropy_there(logits, classes, tops, totals, losses):
+    """Write the sum of `-log softmax(logits)` at the classes; keep the largest logit and the sum of each row."""
     loss = 0.0
     for r in range(logits.shape[0]):
         row = logits[r]
         tops[r] = largest(row)
         totals[r] = total(row, tops[r])
         loss += np.log(totals[r]) - (row[classes[r]] - tops[r])
-    return loss
+    losses[0] = loss
 
 
 @cached
@@ -237,23 +238,23 @@ def layer_norm_back(x, g, gamma, moments, dx, dgamma, dbeta):
             dbeta[i] += slope[i]
 
 
-MATRIX, VECTOR, NUMBER = types.float32[:, ::1], types.float32[::1], types.float32
-CLASSES = types.intp[::1]
+PIECES, MATRIX, VECTOR, NUMBER = types.float32[:, :, ::1], types.float32[:, ::1], types.float32[::1], types.float32
+CLASSES, LOSSES = types.intp[::1], types.float64[:, ::1]
 
 KERNELS = {
-    "softmax_there": (softmax_there, (MATRIX, MATRIX)),
-    "softmax_back": (softmax_back, (MATRIX, MATRIX, MATRIX)),
-    "log_softmax_there": (log_softmax_there, (MATRIX, MATRIX)),
-    "log_softmax_back": (log_softmax_back, (MATRIX, MATRIX, MATRIX)),
-    "cross_entropy_there": (cross_entropy_there, (MATRIX, CLASSES, VECTOR, VECTOR)),
-    "cross_entropy_back": (cross_entropy_back, (MATRIX, CLASSES, VECTOR, VECTOR, NUMBER, MATRIX)),
-    "odds_there": (odds_there, (MATRIX, VECTOR, types.intp, types.boolean)),
-    "odds_back": (odds_back, (MATRIX, MATRIX, VECTOR)),
-    "layer_norm_there": (layer_norm_there, (MATRIX, VECTOR, VECTOR, NUMBER, MATRIX, MATRIX)),
-    "layer_norm_back": (layer_norm_back, (MATRIX, MATRIX, VECTOR, MATRIX, MATRIX, VECTOR, VECTOR)),
+    "softmax_there": (softmax_there, (MATRIX, MATRIX), "rr"),
+    "softmax_back": (softmax_back, (MATRIX, MATRIX, MATRIX), "rrr"),
+    "log_softmax_there": (log_softmax_there, (MATRIX, MATRIX), "rr"),
+    "log_softmax_back": (log_softmax_back, (MATRIX, MATRIX, MATRIX), "rrr"),
+    "cross_entropy_there": (cross_entropy_there, (MATRIX, CLASSES, VECTOR, VECTOR, LOSSES), "rrrrp"),
+    "cross_entropy_back": (cross_entropy_back, (MATRIX, CLASSES, VECTOR, VECTOR, NUMBER, MATRIX), "rrrrar"),
+    "odds_there": (odds_there, (PIECES, MATRIX, types.boolean), "rra"),
+    "odds_back": (odds_back, (MATRIX, MATRIX, VECTOR), "rrr"),
+    "layer_norm_there": (layer_norm_there, (MATRIX, VECTOR, VECTOR, NUMBER, MATRIX, MATRIX), "raaarr"),
+    "layer_norm_back": (layer_norm_back, (MATRIX, MATRIX, VECTOR, MATRIX, MATRIX, MATRIX, MATRIX), "rrarrpp"),
 }
 
 
 def kernel(name: str) -> Any:
-    """Compile one of `KERNELS`, or load it from disk."""
-    return specialized(*KERNELS[name])
+    """Give one of `KERNELS`, to be shared."""
+    return shared(*KERNELS[name])

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from tinytorch.perf.kernels.caching import cached, specialized
+from tinytorch.perf.kernels.caching import cached
+from tinytorch.perf.kernels.compiled_sharing import shared
 
 __all__ = ["kernel"]
 
@@ -60,12 +61,12 @@ def adam(data, g, m, v, numbers):
 VECTOR, NUMBER = types.float32[::1], types.float32
 
 KERNELS = {
-    "sgd": (sgd, (VECTOR, VECTOR, NUMBER, NUMBER)),
-    "momentum": (momentum, (VECTOR, VECTOR, VECTOR, NUMBER, NUMBER, NUMBER)),
-    "adam": (adam, (VECTOR, VECTOR, VECTOR, VECTOR, types.UniTuple(NUMBER, 9))),
+    "sgd": (sgd, (VECTOR, VECTOR, NUMBER, NUMBER), "rraa"),
+    "momentum": (momentum, (VECTOR, VECTOR, VECTOR, NUMBER, NUMBER, NUMBER), "rrraaa"),
+    "adam": (adam, (VECTOR, VECTOR, VECTOR, VECTOR, types.UniTuple(NUMBER, 9)), "rrrra"),
 }
 
 
 def kernel(name: str) -> Any:
-    """Compile one of `KERNELS`, or load it from disk."""
-    return specialized(*KERNELS[name])
+    """Give one of `KERNELS`, to be shared."""
+    return shared(*KERNELS[name])

@@ -15,7 +15,8 @@ from collections.abc import Callable
 import numpy as np
 from numba import types
 
-from tinytorch.perf.kernels.compiled import cached, specialized
+from tinytorch.perf.kernels.caching import cached
+from tinytorch.perf.kernels.compiled_sharing import shared
 from tinytorch.perf.kernels.window_tiles import (
     copy_lanes,
     correlation_tile,
@@ -293,30 +294,30 @@ def run_pool_gradient(x, g, layout, out):
 
 
 def correlation(index_bytes: int) -> Callable[..., None]:
-    """Give `run_correlation` for layouts of int64 or int32."""
+    """Give `run_correlation` for layouts of int64 or int32, to be shared."""
     kind = types.int64 if index_bytes == 8 else types.int32
     whole, floats, matrix = types.int64[::1], types.float32[::1], types.float32[:, ::1]
     images, results = types.float32[:, :, :, ::1], types.float32[:, :, ::1]
-    signature = (images, matrix, floats, kind[::1], whole, floats, results)
-    return specialized(cached(run_correlation), signature)
+    signature = (images, matrix, floats, kind[::1], whole, matrix, results)
+    return shared(cached(run_correlation), signature, "raaaapr")
 
 
 def weight_gradient(index_bytes: int) -> Callable[..., None]:
-    """Give `run_weight_gradient` for layouts of int64 or int32."""
+    """Give `run_weight_gradient` for layouts of int64 or int32, to be shared."""
     kind = types.int64 if index_bytes == 8 else types.int32
-    whole, floats, matrix = types.int64[::1], types.float32[::1], types.float32[:, ::1]
+    whole, matrix = types.int64[::1], types.float32[:, ::1]
     images, results = types.float32[:, :, :, ::1], types.float32[:, :, ::1]
-    signature = (images, results, kind[::1], whole, floats, matrix)
-    return specialized(cached(run_weight_gradient), signature)
+    signature = (images, results, kind[::1], whole, matrix, results)
+    return shared(cached(run_weight_gradient), signature, "rraapp")
 
 
 def pool(index_bytes: int) -> Callable[..., None]:
-    """Give `run_pool` for layouts of int64 or int32."""
+    """Give `run_pool` for layouts of int64 or int32, to be shared."""
     kind, planes = types.int64 if index_bytes == 8 else types.int32, types.float32[:, :, ::1]
-    return specialized(cached(run_pool), (planes, kind[::1], planes))
+    return shared(cached(run_pool), (planes, kind[::1], planes), "rar")
 
 
 def pool_gradient(index_bytes: int) -> Callable[..., None]:
-    """Give `run_pool_gradient` for layouts of int64 or int32."""
+    """Give `run_pool_gradient` for layouts of int64 or int32, to be shared."""
     kind, planes = types.int64 if index_bytes == 8 else types.int32, types.float32[:, :, ::1]
-    return specialized(cached(run_pool_gradient), (planes, planes, kind[::1], planes))
+    return shared(cached(run_pool_gradient), (planes, planes, kind[::1], planes), "rrar")

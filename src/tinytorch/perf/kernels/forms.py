@@ -17,10 +17,14 @@ import os
 import platform
 import sys
 from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinytorch.errors import RangeError, StateError, explain
 
-__all__ = ["FORMS", "VARIABLE", "VNNI", "form", "has_numba", "lanes", "possible_forms"]
+__all__ = ["FORMS", "VARIABLE", "VNNI", "form", "has_numba", "lanes", "possible_forms", "vector_layout"]
 
 VARIABLE = "TINYTORCH_KERNELS"
 ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA = 158, 0x1023, 18
@@ -65,6 +69,17 @@ def possible_forms() -> tuple[str, ...]:
 def lanes() -> int:
     """How many floats the vectors of single-precision kernels hold: 16 with AVX-512, else 8."""
     return 16 if form() in {"amx", "vnni"} else 8
+
+
+def vector_layout() -> NDArray[Any]:
+    """Give what tells kernels how wide vectors are: an array of int64 for 16 floats, of int32 for 8."""
+    return _layout(os.environ.get(VARIABLE, ""))
+
+
+@cache
+def _layout(form: str) -> NDArray[Any]:
+    del form  # what `lanes` reads
+    return np.zeros(1, np.int64 if lanes() == 16 else np.int32)
 
 
 @cache

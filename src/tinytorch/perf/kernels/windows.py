@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytorch.perf.kernels import forms
+from tinytorch.perf.kernels.crew import share
 from tinytorch.perf.kernels.dense import Floats, aligned
-from tinytorch.perf.kernels.threads import in_parts
+from tinytorch.perf.kernels.threads import thread_count
 
 __all__ = ["Windows", "compiled", "correlate", "weight_gradient"]
 
@@ -35,7 +36,7 @@ PLANE_BYTES = 1 << 19  # of all planes of one image that are worked on at a time
 ROWS_BYTES = 1 << 15  # of the rows of gradients that a tile goes through, several images if they are small
 MOST_ROWS = 8
 PLANS = 256
-KEPT_BYTES = 1 << 23  # of a thread's scratch memory
+KEPT_BYTES = 1 << 23  # of scratch memory a part
 SHARED = 4_000_000  # products from which on a second thread pays
 
 
@@ -113,13 +114,9 @@ def correlate(x: Floats, kernels: Floats, bias: Floats, windows: Windows) -> Flo
     plan = _plan(windows, _lines(windows, PLANE_BYTES), 1)
     layout, kernel = compiled("correlation", forms.lanes())
     out = np.empty((len(x), len(kernels), *windows.counts), np.float32)
-    flat = out.reshape(*out.shape[:2], -1)
-
-    def work(_: int, start: int, stop: int) -> None:
-        memory = _scratch(kernels.size + plan.floats + 8 * LINE)
-        kernel(x[start:stop], kernels, bias, layout, plan.geometry, memory, flat[start:stop])
-
-    in_parts(work, len(x), _threads(out.size * windows.length))
+    flat, memory = out.reshape(*out.shape[:2], -1), _scratch(kernels.size + plan.floats + 8 * LINE)
+    alone = out.size * windows.length < SHARED
+    share(kernel, len(x), x, kernels, bias, layout, plan.geometry, memory, flat, alone=alone)
     return out
 
 
@@ -143,20 +140,15 @@ def weight_gradient(x: Floats, g: Floats, windows: Windows, *, biased: bool) -> 
     flat, width = g.reshape(*g.shape[:2], -1), windows.length + biased
     floats = images * (plan.floats + MOST_ROWS * (lines * windows.counts[1] + LINE))
     floats += (2 * flat.shape[1] + LINE) * (width + LINE)  # at most, as the sums of a tile are whole vectors
-    found: dict[int, Floats] = {}
-
-    def work(part: int, start: int, stop: int) -> None:
-        found[part] = np.empty((flat.shape[1], width), np.float32)
-        memory = _scratch(floats + 8 * LINE)
-        kernel(x[start:stop], flat[start:stop], layout, plan.geometry, memory, found[part])
-
-    for part in range(1, in_parts(work, len(x), _threads(g.size * width))):
+    found = np.empty((thread_count(), flat.shape[1], width), np.float32)
+    memory, alone = _scratch(floats + 8 * LINE), g.size * width < SHARED
+    for part in range(1, share(kernel, len(x), x, flat, layout, plan.geometry, memory, found, alone=alone)):
         found[0] += found[part]
     return found[0]
 
 
 class Scratch(threading.local):
-    """Memory of one thread, kept from call to call: fresh pages would cost more than what is done on them."""
+    """What one thread shares work in, kept from call to call: fresh pages would cost more than what is done on them."""
 
     floats: Floats = np.zeros(0, np.float32)
 
@@ -165,18 +157,19 @@ scratch = Scratch()
 
 
 def _scratch(count: int) -> Floats:
-    """Give memory that starts at a cache line, with finite numbers in it: beyond the windows they are computed with."""
-    if scratch.floats.size >= count:
-        return scratch.floats
-    floats = aligned((count,), np.float32)
-    floats[:] = 0
-    if floats.nbytes <= KEPT_BYTES:
-        scratch.floats = floats
-    return floats
+    """Give so many floats for each part of the work, from a cache line on.
 
-
-def _threads(products: int) -> int | None:
-    return None if products >= SHARED else 1
+    They are finite numbers: beyond the windows they are computed with.
+    """
+    threads = thread_count()
+    shape = threads, -(-count // LINE) * LINE
+    floats, size = scratch.floats, shape[0] * shape[1]
+    if floats.size < size:
+        floats = aligned((size,), np.float32)
+        floats[:] = 0
+        if floats.nbytes <= KEPT_BYTES * threads:
+            scratch.floats = floats
+    return floats[:size].reshape(shape)
 
 
 @cache
