@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinytorch.errors import DataError, explain
 
-__all__ = ["write_atomically"]
+__all__ = ["write_atomically", "write_new"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[bytes]) -> None:
@@ -26,6 +26,34 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[byt
     except OSError as error:
         remedy = "Choose another place, or free some room."
         raise DataError(explain("the file", "writable", error.strerror, at=str(target), remedy=remedy)) from error
+
+
+def write_new(path: str | os.PathLike[str], content: bytes, mode: int = 0o666) -> None:
+    """Write a file that must not be there yet, whole or not at all.
+
+    Args:
+        path: Where; missing folders are made.
+        content: The whole file.
+        mode: Who may read and write it, less what the process's mask takes away; never more, not even for an instant.
+
+    Raises:
+        DataError: If the file is there already, which is then untouched, or cannot be written.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))  # the name is ours from here on
+    except FileExistsError as error:
+        remedy = "Choose another place, or move that one away."
+        raise DataError(explain("the file", "a new one", "one that exists", at=str(target), remedy=remedy)) from error
+    except OSError as error:
+        remedy = "Choose another place."
+        raise DataError(explain("the file", "writable", error.strerror, at=str(target), remedy=remedy)) from error
+    try:
+        write_atomically(target, content)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _replace(target: Path, content: bytes | Iterable[bytes]) -> None:

@@ -13,6 +13,14 @@ from benchmarking.virtual_workers import Cost, World
 from tinytorch.benchmarking import PRESETS, Design, Hooks
 from tinytorch.benchmarking.statistics import judge
 from tinytorch.capstone import load_model, load_submission, optimization, workflow
+from tinytorch.capstone.provenance import (
+    Ledger,
+    canonical_bytes,
+    contradictions,
+    expected_best,
+    sha256_of,
+    standard_error,
+)
 from tinytorch.capstone.search import Recipe, Step
 from tinytorch.capstone.validation import problems
 from tinytorch.capstone.workflow import (
@@ -311,3 +319,60 @@ def test_the_optimization_example_optimizes_what_it_says(in_folder, monkeypatch)
     assert submission["improvements"]["compression_ratio"] in {38440 / 19240, 38440 / 7840}
     assert submission["comparison"]["certificate"]["worker_kind"] == "process"
     assert list(map(len, submission["comparison"]["log_ratios"])) == [6, 6]
+
+
+@pytest.fixture
+def in_campaign(short, tmp_path):
+    """The same settings, in a campaign with a ledger of its own; with the ledger."""
+    ledger = Ledger(tmp_path / "attempts.jsonl")
+    return replace(short, campaign="digits", ledger=str(ledger.path)), ledger
+
+
+def test_a_run_in_a_campaign_says_how_many_there_were_before(in_campaign, run_workflow):
+    """In its section, and in plain words in its notes; the ledger bears it out."""
+    settings, ledger = in_campaign
+    ledger.start("digits").abort("too slow")
+    ledger.start("digits").finish(None, "slower")
+    ledger.start("another").finish(None, "slower")
+    result = run_workflow(settings)
+    section = result.submission["attempts"]
+    expected = expected_best(3) * standard_error(result.submission["comparison"]["log_ratios"])
+    assert section == {
+        "campaign": "digits",
+        "ledger_head": ledger.entries()[-2].sha256,
+        "preceding": 2,
+        "aborted": 1,
+        "best_of_inflation": expected,
+    }
+    assert "Try 3 of the campaign digits, 1 before it aborted: the best of 3 tries" in result.notes[-1]
+    assert contradictions(load_submission(result.filepath), ledger.entries()) == []
+    assert problems(result.submission) == []
+
+
+def test_a_run_enters_its_end_with_the_hash_of_its_submission(in_campaign, run_workflow):
+    """And with the verdict."""
+    settings, ledger = in_campaign
+    result = run_workflow(settings)
+    end = ledger.entries()[-1].content
+    assert end["submission_sha256"] == sha256_of(canonical_bytes(load_submission(result.filepath)))
+    assert "times as fast" in end["headline"]
+
+
+def test_a_run_that_is_broken_off_is_an_aborted_attempt(in_campaign, run_workflow):
+    """Its start was entered before the training."""
+    settings, ledger = in_campaign
+
+    def interrupt(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_workflow(settings, interrupt)
+    assert [entry.event for entry in ledger.entries()] == ["started", "aborted"]
+
+
+def test_a_baseline_alone_has_no_inflation_and_a_headline(in_campaign, run_workflow):
+    """Nothing was compared."""
+    settings, ledger = in_campaign
+    submission = run_workflow(replace(settings, optimize=False)).submission
+    assert submission["attempts"]["best_of_inflation"] is None
+    assert ledger.entries()[-1].content["headline"] == "The baseline was measured alone."

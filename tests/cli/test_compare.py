@@ -1,5 +1,6 @@
 """`tinytorch compare` and `tinytorch doctor`, as a user calls them."""
 
+import hashlib
 import json
 import re
 import sys
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tinytorch.benchmarking import PRESETS, Comparison, Design
+from tinytorch.capstone.provenance import Ledger
 from tinytorch.cli.app import run
 
 SAME = "specimens:multiplies"
@@ -97,6 +99,46 @@ def test_the_doctor_speaks_json(capsys):
     """For a log of many machines."""
     run(["doctor", SAME, "--json", "--seconds", "1"])
     assert json.loads(capsys.readouterr().out)["half_width"] >= 0
+
+
+def test_attempts_of_a_campaign_are_counted(capsys, tmp_path):
+    """The second says that it is one, and what choosing would add; the ledger has the hash of its record."""
+    ledger, record = tmp_path / "attempts.jsonl", tmp_path / "record.json"
+    where = ["--no-certificate", "--campaign", "products", "--ledger", str(ledger)]
+    assert compare(SLOW, FAST, *where) == 0
+    assert "Try 1 of the campaign products: nothing was there to choose from." in capsys.readouterr().out
+    assert compare(SLOW, FAST, *where, "--output", str(record), "--json") == 0
+    (section,) = json.loads(capsys.readouterr().out)["attempts"]
+    assert (section["candidate"], section["preceding"], section["aborted"]) == (FAST, 1, 0)
+    assert section["best_of_inflation"] > 0
+    end = Ledger(ledger).entries()[-1].content
+    assert (end["event"], "is faster" in end["headline"]) == ("finished", True)
+    assert end["submission_sha256"] == hashlib.sha256(record.read_bytes()).hexdigest()
+
+
+def test_an_interrupted_comparison_is_an_aborted_attempt(capsys, monkeypatch, tmp_path):
+    """It may have been broken off for what it showed."""
+    interrupted_at(monkeypatch, "comparing", 11)
+    ledger = Ledger(tmp_path / "attempts.jsonl")
+    assert compare(SLOW, FAST, "--no-certificate", "--campaign", "c", "--ledger", str(ledger.path)) == 130
+    assert [entry.event for entry in ledger.entries()] == ["started", "aborted"]
+    assert "Try 1 of the campaign c" in capsys.readouterr().out
+
+
+def test_a_comparison_that_fails_is_an_aborted_attempt(tmp_path):
+    """With the reason."""
+    ledger = Ledger(tmp_path / "attempts.jsonl")
+    assert compare("nothing at all", FAST, "--campaign", "c", "--ledger", str(ledger.path)) == 1
+    assert ledger.entries()[-1].content["reason"].startswith("RangeError: a subject must be")
+
+
+def test_a_ledger_that_cannot_be_written_is_found_before_the_work(capsys, tmp_path):
+    """With the remedy; nothing is measured."""
+    (tmp_path / "file").write_text("")
+    where = str(tmp_path / "file" / "attempts.jsonl")
+    assert compare(SLOW, FAST, "--campaign", "c", "--ledger", where) == 1
+    captured = capsys.readouterr()
+    assert ("--ledger FILE" in captured.err, captured.out) == (True, "")
 
 
 def interrupted_at(monkeypatch, stage, step):

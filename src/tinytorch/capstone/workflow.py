@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,9 +12,13 @@ from tinytorch.benchmarking.design import PRESETS, Design
 from tinytorch.benchmarking.sessions import Hooks, Progress
 from tinytorch.capstone.digits_classifier import Show, digits_classifier, train_on_digits
 from tinytorch.capstone.labelled import Labelled, held_back
+from tinytorch.capstone.provenance.attempt import Attempt, attempts_section, attempts_sentence
+from tinytorch.capstone.provenance.canonical import canonical_bytes, sha256_of
+from tinytorch.capstone.provenance.ledger import Ledger
 from tinytorch.capstone.report import BenchmarkReport, benchmark_together
 from tinytorch.capstone.side_by_side import section
 from tinytorch.capstone.submission import generate_submission, save_submission
+from tinytorch.capstone.verdicts import verdict_of
 from tinytorch.core.layers import Sequential
 from tinytorch.core.training import manual_seed
 from tinytorch.datasets import Digits, load_digits
@@ -59,6 +64,8 @@ class WorkflowSettings:
         optimize: Whether there is to be an optimized model.
         preset: How much is measured where the two are compared in fresh processes: `quick`, `standard` or `rigorous`,
             or a design of your own.
+        campaign: What the attempt is entered under into the ledger of attempts; none for none.
+        ledger: The file of the ledger; the user's own if none is given.
 
     Raises:
         RangeError: If a number is out of range.
@@ -72,6 +79,8 @@ class WorkflowSettings:
     hidden_size: int = 128
     optimize: bool = True
     preset: str | Design = "standard"
+    campaign: str | None = None
+    ledger: str | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("epochs", 1), ("num_runs", 1), ("hidden_size", 2)):
@@ -139,22 +148,18 @@ def run_workflow(
         hooks: What the comparison is given from outside; a test gives its own.
 
     Raises:
-        DataError: If the file cannot be written.
+        DataError: If the file or the ledger cannot be written.
         KeyboardInterrupt: If the search was broken off: half of a comparison is none.
     """
     settings, tell = settings or WorkflowSettings(), on_progress or (lambda _: None)
-    data = load_digits(seed=settings.seed)
-    train, validation = held_back(Labelled(data.train_images, data.train_labels), VALIDATION, settings.seed)
-    manual_seed(settings.seed)
-    baseline, show = digits_classifier(settings.hidden_size), _stage("training the baseline", tell)
-    train_on_digits(baseline, train.inputs, train.labels, settings.epochs, settings.seed, show)
-    parts = (train, validation, Labelled(data.test_images, data.test_labels))
-    found = _optimized(baseline, parts, settings, replace(hooks or Hooks(), on_progress=tell))
-    reports = _benchmarked(baseline, found, parts[-1], settings, tell)
-    notes = (TOGETHER if found.model else ALONE, *found.notes)
-    submission = generate_submission(*_pair(reports), settings.student_name, list(found.techniques))
-    submission |= _comparison(found) | {"dataset": _described(data, settings.seed), "notes": list(notes)}
-    return WorkflowResult(submission, save_submission(submission, settings.filepath), notes)
+    hooks = replace(hooks or Hooks(), on_progress=tell)
+    if settings.campaign is None:
+        return _carried_out(settings, hooks)
+    about = {"command": "run", "seed": settings.seed, "filepath": os.fspath(settings.filepath)}
+    with Ledger(settings.ledger).start(settings.campaign, about) as attempt:
+        result = _carried_out(settings, hooks, attempt)
+        attempt.finish(sha256_of(canonical_bytes(result.submission)), _headline(result.submission))
+    return result
 
 
 def run_example_benchmark() -> dict[str, Any]:
@@ -178,6 +183,37 @@ def run_optimization_workflow_example() -> dict[str, Any]:
     return run_workflow(
         WorkflowSettings(epochs=20, num_runs=400, filepath="optimization_submission.json", preset="quick")
     ).submission
+
+
+def _carried_out(settings: WorkflowSettings, hooks: Hooks, attempt: Attempt | None = None) -> WorkflowResult:
+    tell = hooks.on_progress
+    data = load_digits(seed=settings.seed)
+    train, validation = held_back(Labelled(data.train_images, data.train_labels), VALIDATION, settings.seed)
+    manual_seed(settings.seed)
+    baseline, show = digits_classifier(settings.hidden_size), _stage("training the baseline", tell)
+    train_on_digits(baseline, train.inputs, train.labels, settings.epochs, settings.seed, show)
+    parts = (train, validation, Labelled(data.test_images, data.test_labels))
+    found = _optimized(baseline, parts, settings, hooks)
+    reports = _benchmarked(baseline, found, parts[-1], settings, tell)
+    attempts = _attempts(attempt, found)
+    notes = (TOGETHER if found.model else ALONE, *found.notes, *map(attempts_sentence, attempts.values()))
+    submission = generate_submission(*_pair(reports), settings.student_name, list(found.techniques))
+    submission |= _comparison(found) | attempts | {"dataset": _described(data, settings.seed), "notes": list(notes)}
+    return WorkflowResult(submission, save_submission(submission, settings.filepath), notes)
+
+
+def _attempts(attempt: Attempt | None, found: Optimized) -> dict[str, Any]:
+    if attempt is None:
+        return {}
+    ratios = None if found.comparison is None else found.comparison.log_ratios(found.place)
+    return {"attempts": attempts_section(attempt, ratios)}
+
+
+def _headline(submission: Mapping[str, Any]) -> str:
+    """Say in a sentence what came out."""
+    if "comparison" not in submission:
+        return "The baseline was measured alone."
+    return verdict_of(submission["comparison"]).sentence()
 
 
 def _stage(name: str, tell: OnProgress) -> Show:

@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     output.make_streams_encodable()
     chosen = _parse(arguments)
-    return _guarded(lambda: import_module(f"tinytorch.cli.{chosen.command}").execute(chosen))
+    return _guarded(lambda: import_module(f"tinytorch.cli.{chosen.command.replace('-', '_')}").execute(chosen))
 
 
 def parser() -> ArgumentParser:

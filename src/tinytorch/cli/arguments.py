@@ -6,6 +6,8 @@ import os
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 
+from tinytorch.cli.provenance_arguments import PROVENANCE_ADDERS, add_campaign
+
 __all__ = ["ADDERS", "EPILOG"]
 
 NUMBERS = [
@@ -54,6 +56,7 @@ def _add_run(add: Add) -> ArgumentParser:
     command.add_argument("--student-name", metavar="NAME", help="a name to put into the submission (default: none)")
     preset = "how much is measured where both models are compared in fresh processes (default: standard)"
     command.add_argument("--preset", choices=PRESETS, default="standard", help=preset)
+    add_campaign(command)
     return command
 
 
@@ -172,6 +175,7 @@ def _add_compare(add: Add) -> ArgumentParser:
         command.add_argument(f"--{who}-path", metavar="FOLDER", help=f"where the {who}'s modules are looked for first")
     gate = "exit with 1 if a candidate is slower by more than this, confirmed once"
     command.add_argument("--max-slowdown", type=_percentage, metavar="PERCENT", help=gate)
+    add_campaign(command)
     return command
 
 
@@ -248,4 +252,5 @@ ADDERS = (
     _add_report,
     _add_info,
     _add_milestone,
+    *PROVENANCE_ADDERS,
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from tinytorch.benchmarking import Certificate, Comparison
     from tinytorch.benchmarking.statistics import Gate, Verdict
+    from tinytorch.capstone.provenance import Attempt
 
 __all__ = ["execute", "print_certificate"]
 
@@ -23,19 +26,64 @@ INTERRUPTED = 130
 
 def execute(options: Namespace) -> int:
     """Compare and print; return 1 if a candidate failed, or is slower than allowed."""
-    found = _measured(options, options.seed)
-    gates = _gates(found, options)
-    if options.output:
-        from tinytorch.files import write_atomically
-
-        write_atomically(options.output, json.dumps(found.to_dict(), indent=1, allow_nan=False).encode() + b"\n")
+    if options.ledger and not options.campaign:
+        return output.misused("--ledger must come with --campaign; got none.")
+    with _attempt(options) as attempt:
+        found = _measured(options, options.seed)
+        gates = _gates(found, options)
+        sha256 = _keep(found, options.output)
+        tries = [] if attempt is None else _entered(attempt, found, sha256)
     if options.json:
-        output.print_json(_document(found, gates))
+        output.print_json(_document(found, gates) | {"attempts": tries})
     else:
         _print(found, gates, options.output)
+        _print_tries(tries)
     if not found.complete:
         return INTERRUPTED
     return int(bool(found.lost) or any(gate.passage != "pass" for gate in gates.values()))
+
+
+def _attempt(options: Namespace) -> AbstractContextManager[Attempt | None]:
+    """Enter that an attempt starts, where there is a campaign."""
+    if options.campaign is None:
+        return nullcontext()
+    from tinytorch.capstone.provenance import Ledger
+
+    about = {"command": "compare", "subjects": [options.baseline, *options.candidates]}
+    return Ledger(options.ledger).start(options.campaign, about)
+
+
+def _entered(attempt: Attempt, found: Comparison, sha256: str | None) -> list[dict[str, Any]]:
+    """Enter how the attempt ended; say for each candidate what choosing the best try would add."""
+    from tinytorch.capstone.provenance import attempts_section
+
+    judged = [number for number in range(1, len(found.subjects)) if found.log_ratios(number)]
+    if found.complete:
+        said = (f"{found.names[number]}: {found.verdict_of(number).sentence()}" for number in judged)
+        attempt.finish(sha256, " ".join(said))
+    else:
+        attempt.abort("interrupted")
+    sections = [attempts_section(attempt, found.log_ratios(number)) for number in judged]
+    return [{"candidate": found.names[number]} | one for number, one in zip(judged, sections, strict=True)]
+
+
+def _keep(found: Comparison, path: str | None) -> str | None:
+    """Write the record, where it is wanted, and give its hash."""
+    if path is None:
+        return None
+    from tinytorch.files import write_atomically
+
+    content = json.dumps(found.to_dict(), indent=1, allow_nan=False).encode() + b"\n"
+    write_atomically(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _print_tries(tries: list[dict[str, Any]]) -> None:
+    from tinytorch.capstone.provenance import attempts_sentence
+
+    for section in tries:
+        who = f"{section['candidate']}: " if len(tries) > 1 else ""
+        output.console().print(f"{who}{attempts_sentence(section)}", markup=False, soft_wrap=True)
 
 
 def _measured(options: Namespace, seed: int | None) -> Comparison:

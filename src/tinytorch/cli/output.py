@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["bytes_", "console", "count", "duration", "make_streams_encodable", "percent", "print_json", "rate", "ratio"]
+__all__ = [
+    "bytes_",
+    "console",
+    "count",
+    "duration",
+    "make_streams_encodable",
+    "misused",
+    "percent",
+    "print_json",
+    "rate",
+    "ratio",
+]
 
 MISSING = "–"
+USAGE = 2
 VERDICTS = {"faster": "bold green", "slower": "bold red", "equivalent": "bold cyan", "undecided": "bold yellow"}
 PLAIN = {"µ": "u", "×": "x", "–": "-", "…": ".", "→": ">", "’": "'", "≤": "<", "≥": ">"}
 
@@ -31,6 +43,12 @@ def _plainer(error: UnicodeError) -> tuple[str, int]:
         raise error
     text = error.object[error.start : error.end]
     return "".join(PLAIN.get(sign, "?") for sign in text), error.end
+
+
+def misused(message: str) -> int:
+    """Say on stderr that arguments do not go together, and give the exit code for wrong usage."""
+    print(f"tinytorch: error: {message}", file=sys.stderr)
+    return USAGE
 
 
 def print_json(document: object) -> None:

@@ -18,6 +18,8 @@ __all__ = ["execute"]
 
 def execute(options: Namespace) -> int:
     """Run the workflow and print what came out; return 1 if the optimized model is the worse one."""
+    if options.ledger and not options.campaign:
+        return output.misused("--ledger must come with --campaign; got none.")
     result = _run(options)
     if options.json:
         output.print_json(_document(result))
@@ -36,6 +38,8 @@ def _run(options: Namespace) -> WorkflowResult:
         filepath=options.output,
         student_name=options.student_name,
         preset=options.preset,
+        campaign=options.campaign,
+        ledger=options.ledger,
     )
     with shown() as on_progress:
         return run_workflow(settings, on_progress)
