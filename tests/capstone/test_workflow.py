@@ -13,14 +13,8 @@ from benchmarking.virtual_workers import Cost, World
 from tinytorch.benchmarking import PRESETS, Design, Hooks
 from tinytorch.benchmarking.statistics import judge
 from tinytorch.capstone import load_model, load_submission, optimization, workflow
-from tinytorch.capstone.provenance import (
-    Ledger,
-    canonical_bytes,
-    contradictions,
-    expected_best,
-    sha256_of,
-    standard_error,
-)
+from tinytorch.capstone.provenance import Ledger, contradictions, expected_best, standard_error
+from tinytorch.capstone.record import document_sha256
 from tinytorch.capstone.search import Recipe, Step
 from tinytorch.capstone.validation import problems
 from tinytorch.capstone.workflow import (
@@ -354,7 +348,7 @@ def test_a_run_enters_its_end_with_the_hash_of_its_submission(in_campaign, run_w
     settings, ledger = in_campaign
     result = run_workflow(settings)
     end = ledger.entries()[-1].content
-    assert end["submission_sha256"] == sha256_of(canonical_bytes(load_submission(result.filepath)))
+    assert end["submission_sha256"] == document_sha256(load_submission(result.filepath))
     assert "times as fast" in end["headline"]
 
 

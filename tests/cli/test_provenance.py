@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from cli.test_commands import METRICS, SUBMISSION
-from tinytorch.capstone.provenance import Ledger, attempts_section, canonical_bytes, sha256_of
+from tinytorch.capstone.provenance import Ledger, attempts_section
+from tinytorch.capstone.record import canonical_bytes, document_sha256
 from tinytorch.cli import app
 
 needs_cryptography = pytest.mark.usefixtures("cryptography")
@@ -257,7 +258,7 @@ def test_what_a_submission_says_of_its_attempts_is_checked(place, tell):
     ledger.start("lenet").abort("interrupted")
     attempt = ledger.start("lenet")
     document = SUBMISSION | {"attempts": attempts_section(attempt, None)}
-    attempt.finish(sha256_of(canonical_bytes(document)), "done")
+    attempt.finish(document_sha256(document), "done")
     (place / "submission.json").write_text(json.dumps(document))
     assert tell("attempts", "l", "--submission", "submission.json")[0] == app.OK
     document["attempts"]["preceding"] = 0

@@ -13,8 +13,8 @@ from tinytorch.benchmarking.sessions import Hooks, Progress
 from tinytorch.capstone.digits_classifier import Show, digits_classifier, train_on_digits
 from tinytorch.capstone.labelled import Labelled, held_back
 from tinytorch.capstone.provenance.attempt import Attempt, attempts_section, attempts_sentence
-from tinytorch.capstone.provenance.canonical import canonical_bytes, sha256_of
 from tinytorch.capstone.provenance.ledger import Ledger
+from tinytorch.capstone.record.canonical import document_sha256
 from tinytorch.capstone.report import BenchmarkReport, benchmark_together
 from tinytorch.capstone.side_by_side import section
 from tinytorch.capstone.submission import generate_submission, save_submission
@@ -158,7 +158,7 @@ def run_workflow(
     about = {"command": "run", "seed": settings.seed, "filepath": os.fspath(settings.filepath)}
     with Ledger(settings.ledger).start(settings.campaign, about) as attempt:
         result = _carried_out(settings, hooks, attempt)
-        attempt.finish(sha256_of(canonical_bytes(result.submission)), _headline(result.submission))
+        attempt.finish(document_sha256(result.submission), _headline(result.submission))
     return result
 
 

@@ -28,7 +28,7 @@ def execute(options: Namespace) -> int:
         return output.misused(wrong)
     found = _found(options)
     if found.document is not None and options.output:
-        from tinytorch.capstone.provenance import canonical_bytes
+        from tinytorch.capstone.record import canonical_bytes
         from tinytorch.files import write_atomically
 
         write_atomically(options.output, canonical_bytes(found.document))

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinytorch.capstone.provenance import Ledger, Tries, attempts_section, contradictions, sha256_of
-from tinytorch.capstone.provenance import canonical_bytes as canonical
+from tinytorch.capstone.provenance import Ledger, Tries, attempts_section, contradictions
+from tinytorch.capstone.provenance.canonical import sha256_of
 from tinytorch.capstone.provenance.ledger import default_ledger
 from tinytorch.capstone.provenance.locking import Patience, locked
+from tinytorch.capstone.record import canonical_bytes, document_sha256
 from tinytorch.errors import DataError, RangeError, StateError
 
 SHA = "ab" * 32
@@ -47,7 +48,7 @@ def test_every_line_names_the_hash_of_the_one_before(ledger):
     previous = "0" * 64
     for number, line in enumerate(lines_of(filled(ledger))):
         entry = json.loads(line)
-        assert (entry["number"], entry["previous"], canonical(entry) + b"\n") == (number, previous, line)
+        assert (entry["number"], entry["previous"], canonical_bytes(entry) + b"\n") == (number, previous, line)
         previous = hashlib.sha256(line.removesuffix(b"\n")).hexdigest()
     assert (ledger.head(), ledger.problems()) == (previous, [])
 
@@ -310,7 +311,7 @@ def submitted(ledger, **changes):
     """Make a submission in a campaign, and enter it; give it with what was changed afterwards."""
     attempt = ledger.start("a")
     document = {"attempts": attempts_section(attempt, [[0.1] * 3, [0.2] * 3]), "speedup": 1.2}
-    attempt.finish(sha256_of(canonical(document)), "1.2 times as fast")
+    attempt.finish(document_sha256(document), "1.2 times as fast")
     return document | {"attempts": document["attempts"] | changes.pop("attempts", {})} | changes
 
 

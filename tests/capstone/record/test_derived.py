@@ -7,6 +7,7 @@ from tinytorch.capstone.record import pack_integers, pack_labels, upgraded
 from tinytorch.capstone.record.derived import (
     derived,
     derived_accuracy_comparison,
+    derived_attempts,
     derived_metrics,
     derived_samples,
 )
@@ -108,3 +109,11 @@ def test_batches_need_their_size():
 def test_a_count_of_right_answers_above_the_count_of_all_gives_nothing():
     """A rule of the validator speaks about it."""
     assert derived_metrics({"samples": {"correct_count": 3, "test_count": 2}}) == {}
+
+
+def test_the_inflation_of_the_best_of_several_attempts_follows_from_the_log_ratios():
+    """Of the third: 1.5 / sqrt(pi) standard errors; the sessions' medians 0 and 0.2 have one of 0.1."""
+    attempts = {"attempts": {"preceding": 2, "aborted": 0}}
+    compared = attempts | {"comparison": {"log_ratios": [[0.0] * 3, [0.2] * 3]}}
+    assert derived_attempts(compared) == {"best_of_inflation": pytest.approx(0.15 / np.sqrt(np.pi))}
+    assert derived_attempts(attempts) == derived_attempts(attempts | {"comparison": {"log_ratios": [[0.1]]}}) == {}

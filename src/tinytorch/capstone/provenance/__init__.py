@@ -5,7 +5,6 @@ needs nothing.
 """
 
 from tinytorch.capstone.provenance.attempt import Attempt, attempts_section, attempts_sentence
-from tinytorch.capstone.provenance.canonical import canonical_bytes, sha256_of
 from tinytorch.capstone.provenance.confirmation import contradictions
 from tinytorch.capstone.provenance.entries import Entry, Tries
 from tinytorch.capstone.provenance.envelope import PAYLOAD_TYPE, Envelope, Signature
@@ -36,7 +35,6 @@ __all__ = [
     "attempts_section",
     "attempts_sentence",
     "best_of_inflation",
-    "canonical_bytes",
     "contradictions",
     "cosign",
     "default_ledger",
@@ -49,7 +47,6 @@ __all__ = [
     "load_private_key",
     "load_public_key",
     "save_key_pair",
-    "sha256_of",
     "sign",
     "sign_with_ssh",
     "standard_error",

@@ -1,4 +1,4 @@
-"""The one sequence of bytes that a document has (RFC 8785), and how such bytes are read: with suspicion."""
+"""Reading what was signed or chained: bytes of bounded number, that must be the canonical ones of one document."""
 
 from __future__ import annotations
 
@@ -8,35 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tinytorch.capstone.record.canonical import canonical_bytes
 from tinytorch.errors import DataError, explain
 
-__all__ = ["MOST_BYTES", "canonical_bytes", "canonical_document", "document_of", "read_bounded", "sha256_of"]
+__all__ = ["MOST_BYTES", "canonical_document", "document_of", "read_bounded", "sha256_of"]
 
-EXACT = 2**53
 MOST_BYTES = 64 * 2**20  # a submission with its raw samples has 0.1 to 1 MB
-
-
-def canonical_bytes(document: object) -> bytes:
-    """Write a document the one way that RFC 8785 knows: sorted keys, no spaces, numbers as ECMAScript writes them.
-
-    Raises:
-        DataError: If the document holds what JSON cannot, such as NaN, or integers beyond 2**53, or text that is no
-            Unicode.
-
-    Example:
-        >>> canonical_bytes({"b": 1.0, "a": [True, None]})
-        b'{"a":[true,null],"b":1}'
-
-    Source:
-        A. Rundgren, B. Jordan, S. Erdtman (2020), RFC 8785: JSON Canonicalization Scheme.
-    """
-    import rfc8785
-
-    try:
-        return rfc8785.dumps(document)  # type: ignore[arg-type]
-    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
-        rule = "a document that canonical JSON can hold"
-        raise DataError(explain("what is signed", rule, str(error) or type(error).__name__)) from error
 
 
 def sha256_of(content: bytes) -> str:
@@ -56,9 +33,7 @@ def document_of(content: bytes, at: str) -> dict[str, Any]:
         {'a': 1}
     """
     try:
-        document = json.loads(
-            content.decode(), parse_int=_number, parse_constant=_refuse_constant, object_pairs_hook=_object
-        )
+        document = json.loads(content.decode(), parse_constant=_refuse_constant, object_pairs_hook=_object)
     except RecursionError as error:
         raise DataError(explain("the content", "nested less deep", "too many brackets", at=at)) from error
     except ValueError as error:  # JSON's own complaints, UTF-8's, and those of the two hooks
@@ -98,12 +73,6 @@ def read_bounded(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
     if len(content) > most:
         raise DataError(explain("the file", f"at most {most} bytes", "more", at=os.fspath(path)))
     return content
-
-
-def _number(text: str) -> int | float:
-    """Read a number without a point: beyond 2**53 it is a float, as all numbers are to RFC 8785."""
-    exact = int(text)
-    return exact if abs(exact) < EXACT else float(text)
 
 
 def _refuse_constant(name: str) -> None:

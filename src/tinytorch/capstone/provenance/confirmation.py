@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tinytorch.capstone.provenance.canonical import canonical_bytes, sha256_of
 from tinytorch.capstone.provenance.entries import Entry, tries_of
+from tinytorch.capstone.record.canonical import document_sha256
 from tinytorch.errors import explain
 
 __all__ = ["contradictions"]
@@ -44,7 +44,7 @@ def _differences(
     for name, value in wanted.items():
         if section.get(name) != value:
             yield explain(name, f"{value!r}, as in the ledger", section.get(name), at=f"$.attempts.{name}")
-    sha256 = sha256_of(canonical_bytes(dict(document)))
+    sha256 = document_sha256(document)
     ends = [entry for entry in entries[place:] if entry.attempt == start.attempt and entry.event == "finished"]
     if not any(entry.content.get("submission_sha256") == sha256 for entry in ends):
         rule = "the one that the ledger has for this attempt"

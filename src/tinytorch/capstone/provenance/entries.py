@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinytorch.capstone.provenance.canonical import canonical_bytes, canonical_document, sha256_of
+from tinytorch.capstone.provenance.canonical import canonical_document, sha256_of
+from tinytorch.capstone.record.canonical import canonical_bytes
 from tinytorch.errors import DataError, explain
 
 __all__ = ["EVENTS", "FIRST", "Entry", "Tries", "chained", "line_of", "read_lines", "tries_of"]

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tinytorch.capstone.provenance.canonical import canonical_bytes, canonical_document
+from tinytorch.capstone.provenance.canonical import canonical_document
 from tinytorch.capstone.provenance.envelope import PAYLOAD_TYPE, Envelope, Signature
 from tinytorch.capstone.provenance.keys import key_id, require_cryptography
+from tinytorch.capstone.record.canonical import canonical_bytes
 from tinytorch.errors import DataError, StateError, explain
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinytorch.capstone.provenance.canonical import canonical_bytes
+from tinytorch.capstone.record.canonical import canonical_bytes
 from tinytorch.errors import DataError, StateError, explain
 
 __all__ = ["NAMESPACE", "sign_with_ssh", "verify_with_ssh"]

@@ -134,10 +134,11 @@ class Attempts(Part):
     campaign: Text
     """What the attempts belong to."""
     ledger_head: Digest
-    """The hash of the ledger's last entry, which chains all before it."""
+    """The hash of the ledger's entry that this attempt started, which chains all before it."""
     preceding: CountOrZero
     """Attempts before this one."""
     aborted: CountOrZero
-    """Those of them that were broken off."""
-    best_of_inflation: Positive | None = None
-    """Derived: the ratio by which the best of so many equal attempts looks better than it is; null if unknown."""
+    """Those of them that had not finished when this one started."""
+    best_of_inflation: NotNegative | None = None
+    """Derived: how much too good the best of so many equal attempts is expected to look, as the logarithm of a ratio;
+    null if unknown."""

@@ -24,6 +24,7 @@ from tinytorch.benchmarking.statistics import (
     throughput_interval,
     wilson,
 )
+from tinytorch.capstone.provenance.inflation import best_of_inflation, standard_error
 from tinytorch.capstone.record.packing import unpack_integers, unpack_labels
 from tinytorch.capstone.verdicts import derived_certificate
 from tinytorch.capstone.verdicts import derived_comparison as judged_comparison
@@ -31,6 +32,7 @@ from tinytorch.capstone.verdicts import derived_comparison as judged_comparison
 __all__ = [
     "derived",
     "derived_accuracy_comparison",
+    "derived_attempts",
     "derived_certificate",
     "derived_comparison",
     "derived_improvements",
@@ -63,6 +65,7 @@ def derived(document: Part) -> Object:
     found["improvements"] = derived_improvements(document)
     found["comparison"] = derived_comparison(document.get("comparison") or {})
     found["accuracy_comparison"] = derived_accuracy_comparison(document)
+    found["attempts"] = derived_attempts(document)
     return {name: value for name, value in found.items() if value}
 
 
@@ -120,6 +123,15 @@ def derived_comparison(comparison: Part) -> Object:
     found = judged_comparison(comparison)
     certificate = derived_certificate(comparison.get("certificate") or {})
     return found | ({"certificate": certificate} if certificate else {})
+
+
+def derived_attempts(document: Part) -> Object:
+    """Compute what choosing the best of so many attempts would add, where the comparison's log ratios were kept."""
+    attempts, comparison = document.get("attempts") or {}, document.get("comparison") or {}
+    if "preceding" not in attempts or "log_ratios" not in comparison:
+        return {}
+    error = standard_error(comparison["log_ratios"])
+    return {} if error is None else {"best_of_inflation": best_of_inflation(attempts["preceding"] + 1, error)}
 
 
 def derived_accuracy_comparison(document: Part) -> Object:
