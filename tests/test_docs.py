@@ -10,7 +10,7 @@ from tinytorch.perf import TECHNIQUES
 from tinytorch.perf.acceleration import TWINS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGE = (DOCS / "submission-format.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "submission-format-1.md").read_text(encoding="utf-8")
 SCHEMA = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 
 

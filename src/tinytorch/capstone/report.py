@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinytorch.benchmarking.clock import CLOCK, Clock, utc_now
 from tinytorch.benchmarking.environment import collect_environment
@@ -17,6 +18,8 @@ from tinytorch.capstone.subjects import BATCH, HeldOut, Subject, held_out
 from tinytorch.errors import RangeError, explain
 
 __all__ = ["BenchmarkReport", "benchmark_together"]
+
+Judged = tuple[dict[str, Any], NDArray[np.int64]]
 
 BATCHES = 20  # enough batch means to see whether the throughput is steady
 LEAST_WARMUP = 10
@@ -35,6 +38,7 @@ class BenchmarkReport:
             `model_size_mb` (bytes as stored / 1024^2), `accuracy` (a ratio), `latency_ms_mean`, `latency_ms_std` and
             `throughput_samples_per_sec` (1000 / mean); `schema/submission.v1.json` describes all the others.
         system_info: `platform`, `python_version`, `numpy_version`, and the rest of the environment's record.
+        predictions: (N,) the class that the model gave each test sample; none until `benchmark_model`.
         timestamp: When the report was made or, later, when the model was measured: ISO 8601, UTC.
 
     Example:
@@ -49,6 +53,7 @@ class BenchmarkReport:
     def __init__(self, model_name: str = "model", *, clock: Clock = CLOCK) -> None:
         self.model_name = model_name
         self.metrics: dict[str, Any] = {}
+        self.predictions: NDArray[np.int64] | None = None
         self.system_info = collect_environment()
         self.timestamp = utc_now()
         self.clock = clock
@@ -96,12 +101,12 @@ def benchmark_together(
         for subject in subjects:
             stack.enter_context(subject.judged())
         measured = _measured(subjects, data, int(num_runs), reports[0].clock)
-    for report, metrics in zip(reports, measured, strict=True):
-        report.metrics = metrics
+    for report, (metrics, predictions) in zip(reports, measured, strict=True):
+        report.metrics, report.predictions = metrics, predictions
         report.timestamp = utc_now()
 
 
-def _measured(subjects: Sequence[Subject], data: HeldOut, runs: int, clock: Clock) -> list[dict[str, Any]]:
+def _measured(subjects: Sequence[Subject], data: HeldOut, runs: int, clock: Clock) -> list[Judged]:
     singly = Plan(runs=runs, warmup=max(LEAST_WARMUP, runs // 10))
     latencies = measure_latencies([subject.inference() for subject in subjects], singly, clock)
     size = min(BATCH, len(data.labels))
@@ -126,15 +131,16 @@ def _batches(latency: Latency, size: int) -> dict[str, Any]:
     return {"batch_size": size, "batch_samples_ns": list(latency.samples.nanoseconds)}
 
 
-def _metrics(subject: Subject, data: HeldOut, timing: dict[str, Any]) -> dict[str, Any]:
+def _metrics(subject: Subject, data: HeldOut, timing: dict[str, Any]) -> Judged:
+    predictions = subject.predictions()
     raw = timing | {
         "parameter_count": count_elements(subject.model),
         "model_size_bytes": stored_bytes(subject.model),
         "peak_memory_bytes": inference_peak_bytes(subject.inference()),
-        "correct_count": subject.count_correct(),
+        "correct_count": int((predictions == data.labels).sum()),
         "test_count": len(data.labels),
     }
     found = raw | derived(raw)
     samples = [name for name, value in found.items() if isinstance(value, list)]
     last_come_samples = [name for name in found if name not in samples] + samples
-    return {name: found[name] for name in (*CORE, *last_come_samples)}
+    return {name: found[name] for name in (*CORE, *last_come_samples)}, predictions

@@ -57,8 +57,8 @@ class Subject:
         forward, inputs = self._forward, self._prepared(self._data.inputs[start:stop])
         return lambda: forward(inputs)
 
-    def count_correct(self) -> int:
-        """Count the samples whose largest score is that of their class.
+    def predictions(self) -> NDArray[np.int64]:
+        """Give the class of the largest score of each sample: (N,).
 
         Raises:
             ShapeError: If the outputs are not one row of at least two scores for each sample.
@@ -66,7 +66,8 @@ class Subject:
             RangeError: If a label has no score.
         """
         total = len(self._data.labels)
-        return sum(self._correct_in(start, min(start + BATCH, total)) for start in range(0, total, BATCH))
+        batches = [self._predicted(start, min(start + BATCH, total)) for start in range(0, total, BATCH)]
+        return np.concatenate(batches)
 
     @contextmanager
     def judged(self) -> Iterator[None]:
@@ -82,12 +83,12 @@ class Subject:
             for layer, mode in zip(layers, modes, strict=True):  # from the outside in, so the innermost has its own
                 layer.train(mode)
 
-    def _correct_in(self, start: int, stop: int) -> int:
+    def _predicted(self, start: int, stop: int) -> NDArray[np.int64]:
         scores, labels = _scores(self.inference(start, stop)(), stop - start), self._data.labels[start:stop]
         if labels.max() >= scores.shape[1]:
             rule = f"below {scores.shape[1]}, the number of scores the model gives"
             raise RangeError(explain("a label", rule, int(labels.max())))
-        return int((scores.argmax(axis=1) == labels).sum())
+        return scores.argmax(axis=1).astype(np.int64)
 
     def _prepared(self, rows: NDArray[Any]) -> Any:
         if not self._wants_tensors:

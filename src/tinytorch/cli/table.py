@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["table"]
 
-Metrics = Mapping[str, Any]
+Metrics = Mapping[str, float | None]
 TOO_FEW = "n too small"
 
 
@@ -54,37 +54,51 @@ class Row:
         return output.ratio(after / before if self.more_is_better else before / after, *self.change)
 
 
+def _duration(seconds: float) -> str:
+    return output.duration(1000 * seconds)
+
+
 FASTER, SMALLER, MORE = ("faster", "slower"), ("smaller", "larger"), ("more", "less")
 
 ROWS = (
     Row("accuracy", "accuracy", output.percent),
-    Row("latency, mean", "latency_ms_mean", output.duration, FASTER),
-    Row("latency, std", "latency_ms_std", output.duration),
-    Row("latency, p50", "latency_ms_p50", output.duration, FASTER, missing=TOO_FEW),
-    Row("latency, p99", "latency_ms_p99", output.duration, FASTER, missing=TOO_FEW),
-    Row("throughput, 1 by 1", "throughput_samples_per_sec", output.rate, MORE, more_is_better=True),
-    Row("throughput, batch", "batch_throughput_samples_per_sec", output.rate, MORE, more_is_better=True),
+    Row("latency, mean", "latency_mean_seconds", _duration, FASTER),
+    Row("latency, std", "latency_std_seconds", _duration),
+    Row("latency, p50", "latency_p50_seconds", _duration, FASTER, missing=TOO_FEW),
+    Row("latency, p99", "latency_p99_seconds", _duration, FASTER, missing=TOO_FEW),
+    Row("throughput, 1 by 1", "throughput_single_samples_per_second", output.rate, MORE, more_is_better=True),
+    Row("throughput, batch", "throughput_batch_samples_per_second", output.rate, MORE, more_is_better=True),
     Row("parameters", "parameter_count", output.count, ("fewer", "more")),
-    Row("size as stored", "model_size_bytes", output.bytes_, SMALLER),
+    Row("size as stored", "stored_bytes", output.bytes_, SMALLER),
     Row("peak memory", "peak_memory_bytes", output.bytes_, ("less", "more")),
 )
 
 
 def table(submission: Mapping[str, Any]) -> Table:
-    """Lay out the metrics of a submission, one column a model."""
+    """Lay out the metrics of a submission of either version, one column a model."""
     from rich import box
     from rich.table import Table
 
-    models = [submission[part] for part in ("baseline", "optimized") if part in submission]
+    from tinytorch.capstone.record import upgraded
+
+    current = upgraded(submission)
+    models = [current[part] for part in ("baseline", "optimized") if part in current]
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("", no_wrap=True)
     for model in models:
         made.add_column(model["model_name"], justify="right")
     if len(models) == 2:
         made.add_column("change", justify="right", style="bold")
-    for cells in _cells([model["metrics"] for model in models]):
+    for cells in _cells([_values(model["metrics"]) for model in models]):
         made.add_row(*cells)
     return made
+
+
+def _values(metrics: Mapping[str, Any]) -> Metrics:
+    """Give each metric's number: its own, or that of its estimate."""
+    from tinytorch.capstone.record.derived import value_of
+
+    return {row.name: value_of(metrics[row.name]) for row in ROWS if row.name in metrics}
 
 
 def _cells(models: list[Metrics]) -> list[list[str]]:

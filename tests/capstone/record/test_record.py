@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tinytorch.capstone.record import Record
 from tinytorch.capstone.structure import SCHEMA_FILES, structure_problems
-from tools import make_schema
+from tools import make_format_page, make_schema
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "submissions"
 FULL = json.loads((GOLDEN / "measured.v2.json").read_text(encoding="utf-8"))
@@ -54,6 +54,11 @@ def is_accepted(document):
 def test_the_published_schema_is_what_the_models_give():
     """Written by tools/make_schema.py, never by hand."""
     assert SCHEMA_FILES[2].read_text(encoding="utf-8") == make_schema.written(make_schema.schema())
+
+
+def test_the_page_of_the_format_is_what_the_schema_gives():
+    """Written by tools/make_format_page.py."""
+    assert make_format_page.PAGE_FILE.read_text(encoding="utf-8") == make_format_page.page()
 
 
 def test_everything_in_the_schema_says_its_rule():
