@@ -20,7 +20,16 @@ from tinytorch.core.layers import Dropout, Linear, Sequential
 from tinytorch.core.spatial import BatchNorm2d, Conv2d, Flatten, LeNet
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.transformers import GPT
-from tinytorch.perf import compile, factorize, fast_decoder, prune, quantize, quantize_int4, remove_hidden_units
+from tinytorch.perf import (
+    compile,
+    factorize,
+    fast_decoder,
+    prune,
+    quantize,
+    quantize_int4,
+    remove_blocks,
+    remove_hidden_units,
+)
 from tinytorch.perf.compression import structured_prune
 from tinytorch.perf.quantization import Int4Linear, QuantizedLinear, rehearse
 
@@ -366,5 +375,33 @@ def fine_tunings() -> Iterator[TechniqueRow]:
     yield TechniqueRow("quantize.int8.aware.v1", "linear layers", network, faults, arguments=(batches,), tolerance=0.4)
 
 
-FAMILIES = (compilations, decoders, factorizations, fine_tunings, images, magnitudes, nibbles, quantizations, units)
+def blocks() -> Iterator[TechniqueRow]:
+    def sizes_only(original: Any, result: Any) -> Any:
+        """The model says that it is shallower, and is not."""
+        del result
+        fake = deepcopy(original)
+        fake.num_layers = 2
+        return fake
+
+    def too_few(original: Any, result: Any) -> Any:
+        del result
+        return remove_blocks(original, 1)
+
+    name, make = "prune.blocks.v1", lambda: filled(GPT(7, 16, 3, 2, 8))
+    faults = {"sizes only": sizes_only, "nothing done": unchanged, "too few blocks": too_few}
+    yield TextRow(name, "a language model", make, faults, said={"keep": 2})
+
+
+FAMILIES = (
+    blocks,
+    compilations,
+    decoders,
+    factorizations,
+    fine_tunings,
+    images,
+    magnitudes,
+    nibbles,
+    quantizations,
+    units,
+)
 ROWS = [row for family in FAMILIES for row in family()]

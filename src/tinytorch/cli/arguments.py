@@ -196,6 +196,8 @@ def _add_optimize(add: Add) -> ArgumentParser:
     command.add_argument("model", metavar="MODEL", help=KNOWN)
     allowed = "the loss of accuracy that is allowed, as a ratio (default: 0.01, a point)"
     command.add_argument("--max-accuracy-drop", type=_ratio, default=0.01, metavar="RATIO", help=allowed)
+    smaller = "how many times smaller a candidate must be than the baseline (default: 0, any)"
+    command.add_argument("--min-compression", type=_factor, default=0.0, metavar="FACTOR", help=smaller)
     command.add_argument("--goal", choices=GOALS, default="latency", help="what comes first (default: latency)")
     for name, least, default, what in SEARCHING:
         text = f"{what} (default: {default})"
@@ -215,6 +217,16 @@ def _ratio(text: str) -> float:
         value = float("nan")
     if not 0 < value < 1:
         raise ArgumentTypeError(f"must be a ratio between 0 and 1; got {text!r}")
+    return value
+
+
+def _factor(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < float("inf"):
+        raise ArgumentTypeError(f"must be a number of at least 0; got {text!r}")
     return value
 
 

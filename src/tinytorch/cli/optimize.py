@@ -47,11 +47,13 @@ def _searched(options: Namespace, folder: Path) -> Findings:
 
     settings = SearchSettings(
         max_accuracy_drop=options.max_accuracy_drop,
+        min_compression=options.min_compression,
         goal=options.goal,
         budget_seconds=float(options.budget),
         preset=options.preset,
         finalists=options.finalists,
         folder=folder,
+        kept=None if options.smoke else models_folder() / "taught",
         seed=options.seed,
     )
     with shown() as tell:

@@ -1,7 +1,16 @@
 """Making it smaller or faster: a technique takes a model and returns a model."""
 
 from tinytorch.perf.compilation import COMPILE, CompiledModel, compile
-from tinytorch.perf.compression import FACTORIZE, PRUNE_MAGNITUDE, PRUNE_UNITS, factorize, prune, remove_hidden_units
+from tinytorch.perf.compression import (
+    FACTORIZE,
+    PRUNE_BLOCKS,
+    PRUNE_MAGNITUDE,
+    PRUNE_UNITS,
+    factorize,
+    prune,
+    remove_blocks,
+    remove_hidden_units,
+)
 from tinytorch.perf.costs import count_flops
 from tinytorch.perf.graph import Graph, trace
 from tinytorch.perf.memoization import DECODE, FastDecoder, fast_decoder
@@ -32,6 +41,7 @@ __all__ = [
     "quantize",
     "quantize_aware",
     "quantize_int4",
+    "remove_blocks",
     "remove_hidden_units",
     "trace",
 ]
@@ -42,6 +52,7 @@ TECHNIQUES: dict[str, Technique] = {
         COMPILE,
         DECODE,
         FACTORIZE,
+        PRUNE_BLOCKS,
         PRUNE_MAGNITUDE,
         PRUNE_UNITS,
         QUANTIZE_AWARE,

@@ -10,7 +10,7 @@ from tinytorch.capstone.search import RECIPES, Lesson, Recipe, Step, Task
 from tinytorch.capstone.search.front import front
 from tinytorch.capstone.search.judging import holding, judged, right
 from tinytorch.capstone.search.speeds import planned
-from tinytorch.capstone.search.teaching import taught
+from tinytorch.capstone.search.teaching import Lessons, rehearsal, taught
 from tinytorch.core.layers import Dropout, Linear, Sequential
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.training import manual_seed
@@ -75,7 +75,7 @@ def test_a_student_comes_near_its_teacher_and_both_are_as_they_were():
     data = Labelled(rng.standard_normal((64, 4)).astype(np.float32), np.zeros(64, np.int64))
     teacher, student = Linear(4, 3), Sequential(Dropout(0.5), Linear(4, 3))
     before = {name: array.copy() for name, array in student.state_dict().items()}
-    found = taught(teacher, student, data, Lesson(epochs=60, batch_size=16, learning_rate=0.05))
+    found = taught(Lessons(teacher, data, Lesson(epochs=60, batch_size=16, learning_rate=0.05)), student)
     x = Tensor(data.inputs)
     assert (found(x).data.argmax(axis=1) == teacher(x).data.argmax(axis=1)).mean() > 0.9
     assert all(np.array_equal(array, before[name]) for name, array in student.state_dict().items())
@@ -86,24 +86,75 @@ def test_teaching_is_the_same_for_the_same_seed_and_may_be_ended_at_any_step():
     """Whoever watches is told where it is."""
     data = Labelled(np.ones((40, 4), np.float32), np.zeros(40, np.int64))
     told = []
-    first, second = (
-        taught(Linear(4, 3), Linear(4, 3), data, Lesson(epochs=2), seed=1, watch=told.append) for _ in range(2)
-    )
-    assert first.weight.shape == second.weight.shape
+    manual_seed(0)
+    teacher, student = Linear(4, 3), Linear(4, 3)
+    lessons = Lessons(teacher, data, Lesson(epochs=2), seed=1)
+    first, second = (taught(lessons, student, told.append) for _ in range(2))
+    assert np.array_equal(first.weight.data, second.weight.data)
     assert told[:4] == ["epoch 1 of 2"] * 2 + ["epoch 2 of 2"] * 2
 
 
 def test_a_language_model_is_taught_place_by_place():
     """Tokens are taken as they are: there is no mixture of two letters."""
     data = Labelled(np.arange(30).reshape(5, 6) % 7, np.zeros((5, 6), np.int64))
-    found = taught(GPT(7, 8, 1, 2, 6), GPT(7, 4, 1, 2, 6), data, Lesson(epochs=1, batch_size=2))
+    found = taught(Lessons(GPT(7, 8, 1, 2, 6), data, Lesson(epochs=1, batch_size=2)), GPT(7, 4, 1, 2, 6))
     assert right(found, data).shape == (5, 6)
+
+
+class BrokenOffError(Exception):
+    """Raised by whoever watches."""
+
+
+def test_teaching_goes_on_where_it_was_broken_off_to_the_same_bits(tmp_path):
+    """After whole epochs; what was kept meanwhile is gone in the end."""
+    manual_seed(0)
+    data = Labelled(np.random.default_rng(0).standard_normal((40, 4)).astype(np.float32), np.zeros(40, np.int64))
+    lessons = Lessons(Linear(4, 3), data, Lesson(epochs=3))
+    student, path = Linear(4, 3), tmp_path / "half.part"
+
+    def watch(told):
+        if told.startswith("epoch 3"):
+            raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        taught(lessons, student, watch, path)
+    told = []
+    again = taught(lessons, student, told.append, path)
+    assert set(told) == {"epoch 3 of 3"}
+    assert np.array_equal(again.weight.data, taught(lessons, student).weight.data)
+    assert not path.exists()
+
+
+def test_what_is_kept_is_named_by_all_that_it_follows_from():
+    """Teacher, student, data, lesson and seed: if one of them is another, so is the name."""
+    manual_seed(0)
+    data, other = (Labelled(np.full((4, 4), value, np.float32), np.zeros(4, np.int64)) for value in (0, 1))
+    teacher, student = Linear(4, 3), Linear(4, 3)
+    cases = [
+        (Lessons(teacher, data, Lesson()), student),
+        (Lessons(teacher, data, Lesson()), Linear(4, 3)),
+        (Lessons(Linear(4, 3), data, Lesson()), student),
+        (Lessons(teacher, other, Lesson()), student),
+        (Lessons(teacher, data, Lesson(epochs=1)), student),
+        (Lessons(teacher, data, Lesson(), seed=1), student),
+    ]
+    assert len({lessons.name_for(model) for lessons, model in cases}) == len(cases)
+    assert cases[0][0].name_for(student) == cases[0][0].name_for(student)
+
+
+def test_a_rehearsal_takes_lessons_again_without_noise_and_more_slowly():
+    """Each time it is gone through, in another order."""
+    data = Labelled(np.arange(12, dtype=np.float32).reshape(6, 2), np.zeros(6, np.int64))
+    found = rehearsal(Lessons(Linear(2, 3), data, Lesson(learning_rate=0.02, rehearsals=2)), lambda: None)
+    first, second = ([x.data for x, _ in found["batches"]] for _ in range(2))
+    assert (found["epochs"], found["lr"], len(first)) == (2, pytest.approx(0.002), 1)
+    assert not np.array_equal(first[0], second[0])
 
 
 def test_every_recipe_is_of_known_techniques_and_ends_compiled():
     """And no two are the same."""
     known = {*TECHNIQUES, "distil.v1"}
-    for recipe in RECIPES:
+    for recipe in RECIPES:  # of a task that brings none of its own
         assert set(recipe.techniques) <= known
         assert recipe.is_compiled
         assert "{" not in str(recipe)

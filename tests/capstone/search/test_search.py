@@ -209,8 +209,57 @@ def test_a_step_is_taken_once_however_many_recipes_begin_with_it(find, monkeypat
     assert [options["keep_ratio"] for options in calls] == [0.5]
 
 
+def test_what_was_taught_is_kept_and_taken_again(find, tmp_path, monkeypatch, halved):
+    """The second time nobody is taught."""
+    schooled = Recipe((halved.steps[0], Step("distil.v1"), Step("compile.v1")))
+    first = find(schooled, kept=tmp_path / "kept").screened[0].built
+    monkeypatch.setattr("tinytorch.capstone.search.candidates.taught", None)
+    again = find(schooled, kept=tmp_path / "kept").screened[0].built
+    assert again.path.read_bytes() == first.path.read_bytes()
+    assert [path.suffix for path in (tmp_path / "kept").iterdir()] == [".safetensors"]
+
+
+def test_fine_tuning_for_bytes_is_refused_where_rounding_costs_little(find, halved):
+    """What is trained on and judged again and again can come out luckier, and no more."""
+    aware = Recipe((Step("quantize.int8.aware.v1"), Step("compile.v1")))
+    found = find(halved, aware)
+    assert "what rounding costs must be more than 0.5 points" in found.failed[0].reason
+
+
+def test_fine_tuning_for_bytes_is_done_where_rounding_costs_much(find, monkeypatch):
+    """It is taught by the baseline, and gives a model of bytes."""
+    monkeypatch.setattr("tinytorch.capstone.search.candidates.COSTLY", -1.0)
+    found = find(Recipe((Step("quantize.int8.aware.v1"), Step("compile.v1"))))
+    assert found.failed == ()
+    assert "QuantizedLinear" in repr(load_model(found.screened[0].built.path))
+
+
+def test_a_candidate_that_is_not_as_small_as_asked_for_is_passed_over(find, halved, int8):
+    """Before anything is measured; the reason has both figures."""
+    found = find(halved, int8, min_compression=1.1)
+    large = next(one for one in found.screened if one.built.recipe == int8)
+    assert large.speed is None
+    assert "times smaller, and 1.1 are asked for" in large.passed_over
+    assert found.chosen.name == str(halved)
+
+
+def test_a_task_may_bring_recipes_of_its_own(task, make_paper, tmp_path, halved):
+    """They are tried unless others are given."""
+    own = replace(task, recipes=(halved,))
+    found = search(own, SearchSettings(folder=tmp_path, preset="quick"), make_paper(COSTS).hooks())
+    assert [str(one.built.recipe) for one in found.screened] == [str(halved)]
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"max_accuracy_drop": 0}, {"max_accuracy_drop": 1}, {"goal": "beauty"}, {"finalists": 0}]
+    "wrong",
+    [
+        {"min_compression": -1},
+        {"min_compression": float("nan")},
+        {"max_accuracy_drop": 0},
+        {"max_accuracy_drop": 1},
+        {"goal": "beauty"},
+        {"finalists": 0},
+    ],
 )
 def test_settings_out_of_range_are_refused_before_the_work(wrong):
     """The setting is named."""

@@ -2,7 +2,7 @@
 
 from tinytorch.capstone.labelled import Labelled
 from tinytorch.capstone.search.findings import Finalist, Findings, Screened
-from tinytorch.capstone.search.recipes import RECIPES, Recipe, Step
+from tinytorch.capstone.search.recipes import RECIPES, Recipe, Step, recipe
 from tinytorch.capstone.search.search import SearchSettings, search
 from tinytorch.capstone.search.tasks import Lesson, Task
 
@@ -17,5 +17,6 @@ __all__ = [
     "SearchSettings",
     "Step",
     "Task",
+    "recipe",
     "search",
 ]

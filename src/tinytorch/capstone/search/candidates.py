@@ -11,19 +11,20 @@ from tinytorch.benchmarking.adapters.tinytorch_files import load_model, save_mod
 from tinytorch.benchmarking.sessions import Progress
 from tinytorch.capstone.search.budget import Budget
 from tinytorch.capstone.search.judging import Judged, Right, judged, right
-from tinytorch.capstone.search.recipes import COMPILED, DISTIL, Recipe, Step
+from tinytorch.capstone.search.recipes import AWARE, COMPILED, DISTIL, INT8, Recipe, Step
 from tinytorch.capstone.search.tasks import Task
-from tinytorch.capstone.search.teaching import taught
+from tinytorch.capstone.search.teaching import Lessons, rehearsal, taught
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import RangeError, StateError, explain
 from tinytorch.perf import TECHNIQUES
 
-__all__ = ["SHARE_FOR_BUILDING", "Built", "Failed", "Workshop", "built_baseline"]
+__all__ = ["COSTLY", "SHARE_FOR_BUILDING", "Built", "Failed", "Place", "Workshop", "built_baseline"]
 
 SHARE_FOR_BUILDING = 0.6  # of the time; what is left is for measuring
 CALIBRATED = "quantize.int8.static.v1"
-FOLLOWING = "prune.units.v1"
+FOLLOWING = ("prune.units.v1", "prune.blocks.v1")
 CALIBRATION = 256  # samples
+COSTLY = 0.005  # of accuracy: what rounding must cost for fine-tuning to be tried
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,13 +63,33 @@ class Failed:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a workshop writes.
+
+    Attributes:
+        folder: The files of candidates.
+        kept: Models that were taught, by names of all that they follow from; none keeps nothing.
+    """
+
+    folder: Path
+    kept: Path | None = None
+
+    def file(self, name: str) -> Path | None:
+        """Say where a model of that name is kept."""
+        if self.kept is None:
+            return None
+        self.kept.mkdir(parents=True, exist_ok=True)
+        return self.kept / f"{name}.safetensors"
+
+
 @dataclass(slots=True)
 class Workshop:
     """Makes candidates of one task, and takes no step twice.
 
     Attributes:
         task: What they are made of.
-        folder: Where their files are written.
+        place: Where files are written.
         budget: The time that there is.
         margin: The loss of accuracy that is allowed, in (0, 1).
         baseline: What the baseline gets right of the validation samples.
@@ -76,7 +97,7 @@ class Workshop:
     """
 
     task: Task
-    folder: Path
+    place: Place
     budget: Budget
     margin: float
     baseline: Right
@@ -90,7 +111,7 @@ class Workshop:
             self._told = (number, len(recipes))
             start = self.budget.spent
             try:
-                made = self._built(recipe, self.folder / f"candidate-{number + 1:02d}.safetensors", start)
+                made = self._built(recipe, self.place.folder / f"candidate-{number + 1:02d}.safetensors", start)
             except Exception as error:  # noqa: BLE001  whatever is wrong with one technique is told, and costs no other
                 yield Failed(recipe, " ".join(f"{type(error).__name__}: {error}".split()), self.budget.spent - start)
             else:
@@ -114,16 +135,47 @@ class Workshop:
 
     def _taken(self, step: Step, model: Any) -> Any:
         """Take one step, and hold the technique to its claim."""
-        task, options = self.task, dict(step.options)
         if step.technique == DISTIL:
-            watch = lambda told: self._watch(f"{step}: {told}")
-            return taught(task.model, model, task.train, task.lesson, task.seed, watch)
+            return self._taught(model, str(step))
         if step.technique not in TECHNIQUES:
             raise RangeError(explain("a technique", f"one of {', '.join((*TECHNIQUES, DISTIL))}", step.technique))
-        technique = TECHNIQUES[step.technique]
-        made = technique.apply(model, **options, **_data_for(step.technique, task))
+        if step.technique == AWARE:
+            self._require_costly(model)
+        options = dict(step.options)
+        made = TECHNIQUES[step.technique].apply(model, **options, **self._data_for(step))
         _require_claim(step.technique, made, model, options)
         return made
+
+    def _taught(self, model: Any, label: str) -> Any:
+        lessons = Lessons(self.task.model, self.task.train, self.task.lesson, self.task.seed)
+        path = None if self.place.kept is None else self.place.file(lessons.name_for(model))
+        if path is not None and path.is_file():
+            return load_model(path)
+        part = None if path is None else path.with_suffix(".part")
+        made = taught(lessons, model, lambda told: self._watch(f"{label}: {told}"), part)
+        if path is not None:
+            save_model(made, path, self.task.sample.shape)
+        return made
+
+    def _require_costly(self, model: Any) -> None:
+        """Refuse to fine-tune where rounding alone costs little: what is trained again could only be luckier."""
+        before, after = (right(one, self.task.validation) for one in (model, TECHNIQUES[INT8].apply(model)))
+        if (cost := float(before.mean() - after.mean())) <= COSTLY:
+            rule = f"more than {100 * COSTLY:g} points, to be made good by fine-tuning"
+            raise StateError(explain("what rounding costs", rule, f"{100 * cost:.2f}"))
+
+    def _data_for(self, step: Step) -> dict[str, Any]:
+        """Give what a technique needs of the task: an input to follow, some to find ranges with, or lessons."""
+        task = self.task
+        if step.technique in FOLLOWING:
+            return {"example": task.sample}
+        if step.technique == CALIBRATED:
+            rows = task.train.inputs[:CALIBRATION]
+            return {"calibration_data": [Tensor(rows, dtype=rows.dtype)]}
+        if step.technique == AWARE:
+            lessons = Lessons(task.model, task.train, task.lesson, task.seed)
+            return rehearsal(lessons, lambda: self._watch(str(step)))
+        return {}
 
     def _watch(self, detail: str) -> None:
         self.tell(Progress("trying recipes", *self._told, detail))
@@ -157,13 +209,3 @@ def read_to_run(path: Path, recipe: Recipe, task: Task) -> Any:
 def _require_claim(name: str, made: Any, original: Any, options: dict[str, Any]) -> None:
     if problems := TECHNIQUES[name].check(made, original, **options):
         raise StateError(explain(f"what {name} claims", "true of the result", " ".join(problems)))
-
-
-def _data_for(technique: str, task: Task) -> dict[str, Any]:
-    """Give what a technique needs of the task: an input to follow, or some to find the ranges of activations with."""
-    if technique == FOLLOWING:
-        return {"example": task.sample}
-    if technique == CALIBRATED:
-        rows = task.train.inputs[:CALIBRATION]
-        return {"calibration_data": [Tensor(rows, dtype=rows.dtype)]}
-    return {}

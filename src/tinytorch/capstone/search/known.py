@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,8 @@ from tinytorch.capstone.digits_classifier import digits_classifier, train_on_dig
 from tinytorch.capstone.labelled import Labelled, held_back
 from tinytorch.capstone.milestones import language
 from tinytorch.capstone.milestones.classifier import enlarged_digits
-from tinytorch.capstone.milestones.milestone import Run
+from tinytorch.capstone.search.courses import Course, completed
+from tinytorch.capstone.search.recipes import RECIPES, Recipe, recipe
 from tinytorch.capstone.search.tasks import Lesson, Task
 from tinytorch.core.activations import ReLU
 from tinytorch.core.augmentation import BatchCrop, ImageDataset
@@ -27,10 +28,11 @@ from tinytorch.core.layers import Dropout, Linear, Sequential
 from tinytorch.core.losses import CrossEntropyLoss
 from tinytorch.core.optimizers import AdamW
 from tinytorch.core.spatial import Flatten, LeNet
+from tinytorch.core.tensor import Tensor
 from tinytorch.core.tokenization import CharTokenizer
 from tinytorch.core.training import CosineSchedule, Trainer, manual_seed
 from tinytorch.core.transformers import GPT
-from tinytorch.datasets import ImageData, load_digits, load_images, load_tragedies
+from tinytorch.datasets import load_digits, load_images, load_tragedies
 from tinytorch.datasets.store import cache_folder
 from tinytorch.errors import RangeError, explain
 
@@ -51,7 +53,7 @@ class Preparation:
         smoke: Whether to go through the same code in seconds, on little data: the figures then mean nothing.
         folder: Where trained baselines are kept and looked for; none trains anew, and keeps nothing.
         data: Where the data set is, if it is not to be looked for; see `load_images`.
-        tell: Told how far it is.
+        tell: Told how far it is; it may raise to break the training off, which goes on from there the next time.
     """
 
     seed: int = 0
@@ -65,17 +67,25 @@ class Preparation:
         """Say how far the training is."""
         self.tell(Progress("training the baseline", step, total, detail))
 
-    def trained(self, name: str, make: Callable[[], Any], train: Callable[[Any], None], sample: Array) -> Any:
-        """Give a trained model: of an earlier time where there is one, else trained now."""
+    def trained(self, name: str, make: Callable[[], Any], train: Callable[[Any, Path | None], Any], shape: Any) -> Any:
+        """Give a trained model: of an earlier time where there is one, else trained now, or on.
+
+        Args:
+            name: What its file is called by.
+            make: Makes it.
+            train: Trains it, and keeps what it has so far at a path.
+            shape: Of one input.
+        """
         manual_seed(self.seed)
         path = None if self.folder is None or self.smoke else self.folder / f"{name}-{self.seed}.safetensors"
         if path is not None and path.is_file():
             return load_model(path)
-        model = make()
-        train(model)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_model(model, path, (1, *sample.shape[1:]))
+        model = make()
+        train(model, None if path is None else path.with_suffix(".part"))
+        if path is not None:
+            save_model(model, path, (1, *shape))
         return model.eval()
 
 
@@ -102,10 +112,10 @@ def _digits(how: Preparation) -> Task:
     train, validation = held_back(Labelled(data.train_images, data.train_labels), 0.12, how.seed)
     epochs = 2 if how.smoke else EPOCHS
 
-    def learn(model: Any) -> None:
+    def learn(model: Any, _: Path | None) -> None:
         train_on_digits(model, train.inputs, train.labels, epochs, how.seed, how.show)
 
-    model = how.trained("digits", lambda: digits_classifier(128), learn, train.inputs)
+    model = how.trained("digits", lambda: digits_classifier(128), learn, train.inputs.shape[1:])
     lesson = Lesson(epochs=2 if how.smoke else 100)
     test = Labelled(data.test_images, data.test_labels)
     return Task("digits", model, train, validation, test, how.batch, lesson, how.seed)
@@ -116,13 +126,13 @@ def _mlp_mnist(how: Preparation) -> Task:
         hidden = (Linear(784, 512), ReLU(), Dropout(0.2), Linear(512, 256), ReLU(), Dropout(0.2))
         return Sequential(Flatten(), *hidden, Linear(256, 10))
 
-    lesson = Lesson(epochs=12, learning_rate=0.002, batch_size=128)
+    lesson = Lesson(epochs=20, learning_rate=0.002, batch_size=128, accelerated=True)
     return _images("mlp-mnist", how, make, _Training(20, 128, 0.001), lesson)
 
 
 def _lenet(how: Preparation) -> Task:
-    lesson = Lesson(epochs=8, learning_rate=0.003, batch_size=64)
-    return _images("lenet", how, LeNet, _Training(10, 64, 0.002, (BatchCrop(2),)), lesson)
+    lesson = Lesson(epochs=12, learning_rate=0.003, batch_size=64, accelerated=True)
+    return _images("lenet", how, LeNet, _Training(10, 64, 0.002, (BatchCrop(2),), LENET_RECIPES), lesson)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,51 +141,70 @@ class _Training:
     batch_size: int
     learning_rate: float
     changes: tuple[Callable[..., Any], ...] = ()
+    recipes: tuple[Recipe, ...] = RECIPES
 
 
 def _images(name: str, how: Preparation, make: Callable[[], Any], training: _Training, lesson: Lesson) -> Task:
     data = enlarged_digits(3, 2, 1) if how.smoke else load_images("mnist", how.data, on_progress=_told(how))
-    train, validation, test = _normalized(data, how.seed)
+    bytes_, validation = held_back(Labelled(data.train_images, data.train_labels), 0.1, how.seed)
+    scale = data.train_images.mean() / 255, data.train_images.std() / 255
+    test = Labelled(data.test_images, data.test_labels)
     epochs = 1 if how.smoke else training.epochs
 
-    def learn(model: Any) -> None:
-        _train(model, train, training, epochs, how)
+    def learn(model: Any, path: Path | None) -> None:
+        completed(_course(model, (bytes_, *scale), training, epochs, how.seed), path, how.show)
 
-    model = how.trained(name, make, learn, train.inputs)
-    lesson = Lesson(1, lesson.learning_rate, lesson.batch_size) if how.smoke else lesson
-    return Task(name, model, train, validation, test, how.batch, lesson, how.seed)
+    model = how.trained(name, make, learn, test.inputs.shape[1:])
+    lesson = replace(lesson, epochs=1) if how.smoke else lesson
+    train, validation, test = (_normalized(part, *scale) for part in (bytes_, validation, test))
+    return Task(name, model, train, validation, test, how.batch, lesson, how.seed, training.recipes)
 
 
 def _told(how: Preparation) -> Callable[[str, int, int], None]:
     return lambda what, done, total: how.tell(Progress(what, done, total))
 
 
-def _normalized(data: ImageData, seed: int) -> tuple[Labelled, Labelled, Labelled]:
-    """Bring all pixels to mean 0 and standard deviation 1 of the training pixels; take a tenth for validation."""
-    mean, spread = data.train_images.mean() / 255, data.train_images.std() / 255
-    parts = []
-    for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels)):
-        parts.append(Labelled(((images / np.float32(255) - mean) / spread).astype(np.float32), labels))
-    train, validation = held_back(parts[0], 0.1, seed)
-    return train, validation, parts[1]
+def _normalized(data: Labelled, mean: float, spread: float) -> Labelled:
+    """Bring pixels to mean 0 and standard deviation 1 of the training pixels."""
+    return Labelled(((data.inputs / np.float32(255) - mean) / spread).astype(np.float32), data.labels)
 
 
-def _train(model: Any, train: Labelled, training: _Training, epochs: int, how: Preparation) -> None:
-    images = ImageDataset(train.inputs, train.labels, changes=training.changes, seed=how.seed)
-    loader = DataLoader(images, training.batch_size, shuffle=True, seed=how.seed)
+def _course(model: Any, data: tuple[Labelled, float, float], training: _Training, epochs: int, seed: int) -> Course:
+    train, mean, spread = data
     schedule = CosineSchedule(training.learning_rate, training.learning_rate / 100, epochs)
     optimizer = AdamW(model.parameters(), lr=training.learning_rate, weight_decay=0.01)
-    trainer = Trainer(model, optimizer, CrossEntropyLoss(), schedule)
-    how.show(0, epochs, "")
-    for epoch in range(1, epochs + 1):
-        how.show(epoch, epochs, f"loss {trainer.train_epoch(loader):.4f}")
+
+    def batches(epoch: int) -> DataLoader:
+        own, changes = seed + 1000 * epoch, training.changes  # of each epoch: it may be gone on with
+        images = ImageDataset(train.inputs, train.labels, mean=[mean], std=[spread], changes=changes, seed=own)
+        return DataLoader(images, training.batch_size, shuffle=True, seed=own)
+
+    return Course(Trainer(model, optimizer, CrossEntropyLoss(), schedule), epochs, batches, accelerated=True)
 
 
-CONTEXT = 128
+LENET_RECIPES = (
+    recipe("int8"),
+    recipe("static"),
+    recipe("int4"),
+    recipe("aware"),
+    *(recipe(0.7, *bytes_) for bytes_ in ((), ("int8",), ("static",))),
+    *(recipe(0.5, *bytes_) for bytes_ in ((), ("int8",), ("static",), ("aware",))),
+    recipe(0.35, "int8"),
+)
+
+GPT_RECIPES = (
+    recipe("int8"),
+    recipe("int4"),
+    *(recipe(blocks, 0.5, *bytes_) for blocks in (3, 2) for bytes_ in ((), ("int8",), ("int4",))),
+    *(recipe(0.5, *bytes_) for bytes_ in ((), ("int8",), ("int4",))),
+)
+CONTEXT, READ_TOGETHER = 128, 16
 SIZES: dict[str, Any] = {"embed_dim": 128, "num_layers": 4, "num_heads": 4}
 SMOKE_SIZES: dict[str, Any] = {"embed_dim": 16, "num_layers": 1, "num_heads": 2}
-STEPS, SMOKE_STEPS = 5000, 2
+PARTS, SMOKE_PARTS = 50, 1
+STEPS_A_PART, SMOKE_STEPS = 100, 2
 TEXTS = 400  # windows to judge by, of 128 letters each
+PLAN = language.Plan(PARTS * STEPS_A_PART, 0.003)
 
 
 def _gpt(how: Preparation) -> Task:
@@ -189,17 +218,16 @@ def _gpt(how: Preparation) -> Task:
     ends = [text[cut:] for text, cut in zip(ids, cuts, strict=True)]
     tests = [np.array(tokenizer.encode(text)) for text in plays.validation]
     length, most = (16, 20) if how.smoke else (CONTEXT, TEXTS)
-    lessons, validation, test = (_windows(texts, length, most) for texts in ([train], ends, tests))
+    validation, test = (_windows(texts, length, most) for texts in (ends, tests))
+    lessons = _windows([train], length, most if how.smoke else len(train))
 
-    def learn(model: GPT) -> None:
-        steps = SMOKE_STEPS if how.smoke else STEPS
-        run = Run(how.seed, on_progress=how.tell)
-        language.train_language_model(run, model, language.Plan(steps, 0.003), _drawn(train, length, how.seed))
+    def learn(model: GPT, path: Path | None) -> None:
+        completed(_reading(model, train, how), path, how.show)
 
     sizes = SMOKE_SIZES if how.smoke else SIZES
-    model = how.trained("gpt", lambda: GPT(tokenizer.vocab_size, **sizes, max_seq_len=length), learn, lessons.inputs)
-    lesson = Lesson(epochs=1 if how.smoke else 2, learning_rate=0.001, batch_size=16, temperature=1.0)
-    return Task("gpt", model, lessons, validation, test, how.batch, lesson, how.seed)
+    model = how.trained("gpt", lambda: GPT(tokenizer.vocab_size, **sizes, max_seq_len=length), learn, (length,))
+    lesson = Lesson(epochs=1 if how.smoke else 4, learning_rate=0.002, batch_size=16, temperature=1.0, accelerated=True)
+    return Task("gpt", model, lessons, validation, test, how.batch, lesson, how.seed, GPT_RECIPES)
 
 
 def _windows(texts: list[Array], length: int, most: int) -> Labelled:
@@ -213,15 +241,27 @@ def _windows(texts: list[Array], length: int, most: int) -> Labelled:
     return Labelled(made[:, :-1], made[:, 1:])
 
 
-def _drawn(text: Array, length: int, seed: int) -> Callable[[], Any]:
+class _Rising:
+    """The learning rate of each part of the steps: it rises along a line, then falls along half a cosine."""
+
+    def get_lr(self, part: int) -> float:
+        return language.learning_rate(PLAN, part * STEPS_A_PART + STEPS_A_PART // 2)
+
+
+def _reading(model: GPT, text: Array, how: Preparation) -> Course:
     """Take windows at random places."""
-    rng = np.random.default_rng(seed)
+    parts, steps = (SMOKE_PARTS, SMOKE_STEPS) if how.smoke else (PARTS, STEPS_A_PART)
+    optimizer = AdamW(model.parameters(), lr=PLAN.learning_rate, weight_decay=PLAN.weight_decay)
+    trainer = Trainer(model, optimizer, CrossEntropyLoss(), _Rising(), PLAN.grad_norm)
 
-    def next_batch() -> Any:
-        places = rng.integers(0, len(text) - length, size=16)[:, None] + np.arange(length)  # (B, T)
-        return text[places], text[places + 1], ...
+    def batches(part: int) -> Iterator[tuple[Tensor, Array]]:
+        rng = np.random.default_rng([how.seed, part])
+        for _ in range(steps):
+            starts = rng.integers(0, len(text) - model.max_seq_len, size=(READ_TOGETHER, 1))
+            places = starts + np.arange(model.max_seq_len)  # (B, T)
+            yield Tensor(text[places], dtype=text.dtype), text[places + 1]
 
-    return next_batch
+    return Course(trainer, parts, batches, accelerated=True)
 
 
 KNOWN = MappingProxyType({"digits": _digits, "mlp-mnist": _mlp_mnist, "lenet": _lenet, "gpt": _gpt})

@@ -11,11 +11,11 @@ from tinytorch.benchmarking import Comparison, Design, Hooks
 from tinytorch.benchmarking.sessions import Progress
 from tinytorch.benchmarking.statistics import Verdict
 from tinytorch.capstone.search.budget import Budget
-from tinytorch.capstone.search.candidates import Built, Failed, Workshop, built_baseline
+from tinytorch.capstone.search.candidates import Built, Failed, Place, Workshop, built_baseline
 from tinytorch.capstone.search.findings import Finalist, Findings, Screened
 from tinytorch.capstone.search.front import front
 from tinytorch.capstone.search.judging import Judged, holding, judged, right
-from tinytorch.capstone.search.recipes import RECIPES, Recipe
+from tinytorch.capstone.search.recipes import Recipe
 from tinytorch.capstone.search.speeds import COMPILED_PLACE, FIRST_FINALIST, measured, planned, screened, speed_of
 from tinytorch.capstone.search.tasks import Task
 from tinytorch.errors import RangeError, TinyTorchError, explain
@@ -35,12 +35,14 @@ class SearchSettings:
 
     Attributes:
         max_accuracy_drop: The loss of accuracy that is allowed, as a ratio in (0, 1).
+        min_compression: How many times smaller than the baseline's a candidate's file must be; 0 asks for nothing.
         goal: What the first choice is made by: `latency` or `size`.
         budget_seconds: What the search may take, above 0; the training of the baseline does not count.
         preset: How much is measured in the end, as far as the budget reaches.
         finalists: How many candidates are measured in the end, at least 1.
-        recipes: What is tried.
+        recipes: What is tried; none tries the task's own.
         folder: Where the files of candidates are written; none takes a temporary folder, which goes in the end.
+        kept: Where models that were taught are kept, for the next search to take again; none keeps nothing.
         seed: What the comparisons' orders follow from.
 
     Raises:
@@ -48,18 +50,22 @@ class SearchSettings:
     """
 
     max_accuracy_drop: float = 0.01
+    min_compression: float = 0.0
     goal: str = "latency"
     budget_seconds: float = 300.0
     preset: str | Design = "standard"
     finalists: int = 3
-    recipes: tuple[Recipe, ...] = RECIPES
+    recipes: tuple[Recipe, ...] | None = None
     folder: Path | None = None
+    kept: Path | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.max_accuracy_drop < 1:
             remedy = "One point of accuracy is 0.01."
             raise RangeError(explain("max_accuracy_drop", "in (0, 1)", self.max_accuracy_drop, remedy=remedy))
+        if not 0 <= self.min_compression < float("inf"):
+            raise RangeError(explain("min_compression", "a finite number of at least 0", self.min_compression))
         if self.goal not in GOALS:
             raise RangeError(explain("goal", f"one of {', '.join(GOALS)}", self.goal))
         if isinstance(self.finalists, bool) or not isinstance(self.finalists, int) or self.finalists < 1:
@@ -125,16 +131,17 @@ class _Search:
     def _make(self) -> None:
         baseline = right(self.compiled.model, self.task.validation)
         margin = self.settings.max_accuracy_drop
-        shop = Workshop(self.task, self.folder, self.budget, margin, baseline, self.hooks.on_progress)
-        for found in shop.candidates(self.settings.recipes):
+        place = Place(self.folder, self.settings.kept)
+        shop = Workshop(self.task, place, self.budget, margin, baseline, self.hooks.on_progress)
+        for found in shop.candidates(self.task.recipes if self.settings.recipes is None else self.settings.recipes):
             if isinstance(found, Built):
                 self.made.append(found)
             else:
                 self.failed.append(found)
 
     def _screen(self) -> None:
-        kept = [built for built in self.made if _lost(built) <= self.settings.max_accuracy_drop]
-        self.screened += [Screened(built, None, self._loss(built)) for built in self.made if built not in kept]
+        kept = [built for built in self.made if not self._fault(built)]
+        self.screened += [Screened(built, None, self._fault(built)) for built in self.made if built not in kept]
         if not kept:
             return
         speeds = self._screened(kept)
@@ -199,9 +206,14 @@ class _Search:
             notes=(*self.task.notes, *self.notes),
         )
 
-    def _loss(self, built: Built) -> str:
-        allowed = 100 * self.settings.max_accuracy_drop
-        return f"it loses {100 * _lost(built):.2f} points on the validation samples, and {allowed:g} are allowed"
+    def _fault(self, built: Built) -> str:
+        """Say why a candidate is passed over before anything is measured; nothing if it is not."""
+        allowed, smaller = self.settings.max_accuracy_drop, self.compiled.size / built.size
+        if (lost := _lost(built)) > allowed:
+            return f"it loses {100 * lost:.2f} points on the validation samples, and {100 * allowed:g} are allowed"
+        if smaller < self.settings.min_compression:
+            return f"it is {smaller:.2f} times smaller, and {self.settings.min_compression:g} are asked for"
+        return ""
 
     def _renamed(self, stage: str) -> Callable[[Progress], None]:
         return lambda progress: self.hooks.on_progress(replace(progress, stage=stage))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch.capstone.labelled import Labelled
+from tinytorch.capstone.search.recipes import RECIPES, Recipe
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import RangeError, explain
 
@@ -24,6 +25,8 @@ class Lesson:
         batch_size: Samples a step.
         temperature: What both models' scores are divided by.
         noise: The standard deviation of what is added to each number of a mixture; see `taught`.
+        rehearsals: Passes when a model is fine-tuned as its int8 form, at least 1.
+        accelerated: Whether compiled twins are used; see `Course`.
     """
 
     epochs: int = 40
@@ -31,6 +34,8 @@ class Lesson:
     batch_size: int = 32
     temperature: float = 3.0
     noise: float = 0.05
+    rehearsals: int = 1
+    accelerated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +51,7 @@ class Task:
         batch: How many samples a timed call works on.
         lesson: How smaller models are taught.
         seed: What mixtures and orders follow from.
+        recipes: What a search tries unless it is told otherwise.
         notes: What a reader should know about the data.
 
     Raises:
@@ -60,6 +66,7 @@ class Task:
     batch: int = 1
     lesson: Lesson = field(default_factory=Lesson)
     seed: int = 0
+    recipes: tuple[Recipe, ...] = RECIPES
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ Removing units and factorizing make arrays smaller. Pruning writes zeros into ar
 saves no byte and no time, and nothing here says that it does.
 """
 
+from tinytorch.perf.compression.blocks import PRUNE_BLOCKS, remove_blocks
 from tinytorch.perf.compression.distillation import KnowledgeDistillation, distil
 from tinytorch.perf.compression.doors import Compressor, compress_model
 from tinytorch.perf.compression.factorization import FACTORIZE, factorize, low_rank_approximate
@@ -19,6 +20,7 @@ from tinytorch.perf.compression.units import PRUNE_UNITS, remove_hidden_units
 
 __all__ = [
     "FACTORIZE",
+    "PRUNE_BLOCKS",
     "PRUNE_MAGNITUDE",
     "PRUNE_UNITS",
     "Compressor",
@@ -31,6 +33,7 @@ __all__ = [
     "magnitude_prune",
     "measure_sparsity",
     "prune",
+    "remove_blocks",
     "remove_hidden_units",
     "structured_prune",
 ]
