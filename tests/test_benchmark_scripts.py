@@ -15,6 +15,7 @@ from benchmarks import (
     acceleration,
     cold_compile,
     decoding,
+    headline,
     inference,
     instrument,
     instrument_report,
@@ -248,9 +249,27 @@ def test_a_neighbour_bursts_only_while_the_block_runs():
 
 
 def test_the_headline_searches_and_says_which_goals_are_reached(tmp_path):
-    """As a script; one model of those there are, on little data."""
-    path = tmp_path / "headline.json"
-    told = run("headline", "--only", "digits", "--batch", "1", "--smoke", "--output", str(path))
+    """As a script; one model of those there are, on little data. What is there already is not measured again."""
+    path, page = tmp_path / "headline.json", tmp_path / "headline.md"
+    asked = ("headline", "--only", "digits", "--smoke", "--cache", str(tmp_path), "--output", str(path), "--resume")
+    told = run(*asked)
     record = json.loads(path.read_text())
-    assert "reached: {'smaller':" in told
-    assert (record["smoke"], record["searches"][0]["task"]) == (True, "digits")
+    model = record["models"]["digits"]
+    assert "reached: " in told
+    assert (record["smoke"], model["search"]["task"]) == (True, "digits")
+    assert {"samples 1", "samples 64"} <= set(model) or model["search"]["chosen"] is None
+    del record["models"]["digits"]["samples 64"]
+    path.write_text(json.dumps(record))
+    run(*asked)
+    again = json.loads(path.read_text())["models"]["digits"]
+    assert (again["search"], again["samples 1"]) == (model["search"], model["samples 1"])
+    assert again["samples 64"]["to_eager"]["speedup"] > 0
+    run("headline_page", str(path), str(page))
+    assert "| digits, MLP 64-128-10 | samples 64 |" in page.read_text()
+
+
+def test_training_for_the_headline_ends_in_time_and_says_that_something_is_left(tmp_path):
+    """Then it is called again, and goes on."""
+    asked = ("--train-only", "--only", "digits", "--smoke", "--cache", str(tmp_path))
+    assert headline.main([*asked, "--seconds", "0"]) == headline.LEFT
+    assert headline.main(list(asked)) == 0
