@@ -76,9 +76,14 @@ class Plan:
 
     def tell(self, progress: Any) -> None:
         """Say on stderr what is being done; training ends here when time is over."""
-        print(f"\r{progress.stage} {progress.step}/{progress.total} {progress.detail:<50.50}", end="", file=sys.stderr)
+        show(progress)
         if progress.stage in {"training the baseline", "trying recipes"}:
             self.go_on()
+
+
+def show(progress: Any) -> None:
+    """Say on stderr what is being done."""
+    print(f"\r{progress.stage} {progress.step}/{progress.total} {progress.detail:<50.50}", end="", file=sys.stderr)
 
 
 def main(arguments: list[str]) -> int:
@@ -207,7 +212,7 @@ def searched(task: Task, plan: Plan) -> dict[str, Any]:
         kept=plan.folder / "taught",
     )
     started = utc_now()
-    found = search(task, settings, Hooks(on_progress=plan.tell))
+    found = search(task, settings, Hooks(on_progress=show))
     if found.chosen is not None:
         write_atomically(folder / "chosen.safetensors", found.chosen.built.path.read_bytes())
     return found.to_dict() | {"started": started, "batch": task.batch, "environment": dict(collect_environment())}
@@ -223,7 +228,7 @@ def timed(name: str, factory: str, arguments: dict[str, Any], plan: Plan) -> dic
         for title, file, fast in [*variants, ("chosen", "chosen", True)]
     ]
     started, design = utc_now(), SMOKE if plan.options.smoke else DESIGN
-    found = compare(*subjects, preset=design, seed=0, hooks=Hooks(on_progress=plan.tell))
+    found = compare(*subjects, preset=design, seed=0, hooks=Hooks(on_progress=show))
     return {
         "started": started,
         "seconds": [found.latency(place).value for place in range(3)],

@@ -7,6 +7,7 @@ import pytest
 
 from tinytorch.capstone.bundle import samples
 from tinytorch.capstone.bundle.samples import DATASETS, known_samples
+from tinytorch.capstone.labelled import Labelled
 from tinytorch.capstone.milestones.classifier import enlarged_digits
 from tinytorch.datasets import load_digits
 from tinytorch.errors import DataError, RangeError
@@ -44,4 +45,6 @@ def test_images_have_the_mean_and_spread_of_those_for_training(monkeypatch):
     data = replace(enlarged_digits(3, 2, 1, count=50), name="mnist")
     monkeypatch.setattr(samples, "load_images", lambda name, path: data)
     found = known_samples({"name": "mnist", "version": data.version, "sha256": data.sha256})
-    assert np.array_equal(found.inputs, _normalized(data, 0)[2].inputs)
+    labelled = Labelled(data.test_images, data.test_labels)
+    mean, spread = data.train_images.mean() / 255, data.train_images.std() / 255
+    assert np.array_equal(found.inputs, _normalized(labelled, mean, spread).inputs)

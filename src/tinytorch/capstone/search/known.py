@@ -201,10 +201,10 @@ GPT_RECIPES = (
 CONTEXT, READ_TOGETHER = 128, 16
 SIZES: dict[str, Any] = {"embed_dim": 128, "num_layers": 4, "num_heads": 4}
 SMOKE_SIZES: dict[str, Any] = {"embed_dim": 16, "num_layers": 1, "num_heads": 2}
-PARTS, SMOKE_PARTS = 50, 1
+COOLING, PARTS, SMOKE_PARTS = 33, 41, 1  # the first that cools down, and how many in all
 STEPS_A_PART, SMOKE_STEPS = 100, 2
 TEXTS = 400  # windows to judge by, of 128 letters each
-PLAN = language.Plan(PARTS * STEPS_A_PART, 0.003)
+PLAN = language.Plan(5000, 0.003)  # as the milestone; it is cut short
 
 
 def _gpt(how: Preparation) -> Task:
@@ -226,7 +226,7 @@ def _gpt(how: Preparation) -> Task:
 
     sizes = SMOKE_SIZES if how.smoke else SIZES
     model = how.trained("gpt", lambda: GPT(tokenizer.vocab_size, **sizes, max_seq_len=length), learn, (length,))
-    lesson = Lesson(epochs=1 if how.smoke else 4, learning_rate=0.002, batch_size=16, temperature=1.0, accelerated=True)
+    lesson = Lesson(epochs=1 if how.smoke else 3, learning_rate=0.002, batch_size=16, temperature=1.0, accelerated=True)
     return Task("gpt", model, lessons, validation, test, how.batch, lesson, how.seed, GPT_RECIPES)
 
 
@@ -241,18 +241,23 @@ def _windows(texts: list[Array], length: int, most: int) -> Labelled:
     return Labelled(made[:, :-1], made[:, 1:])
 
 
-class _Rising:
-    """The learning rate of each part of the steps: it rises along a line, then falls along half a cosine."""
+class _Cooled:
+    """The learning rate of each part of the steps: the milestone's, but from some part on it falls along a line.
+
+    Source:
+        A. Hägele et al. (2024), Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations, on cooling.
+    """
 
     def get_lr(self, part: int) -> float:
-        return language.learning_rate(PLAN, part * STEPS_A_PART + STEPS_A_PART // 2)
+        rate = language.learning_rate(PLAN, min(part, COOLING) * STEPS_A_PART + STEPS_A_PART // 2)
+        return rate * min(1.0, max((PARTS - part) / (PARTS - COOLING), 0.01))
 
 
 def _reading(model: GPT, text: Array, how: Preparation) -> Course:
     """Take windows at random places."""
     parts, steps = (SMOKE_PARTS, SMOKE_STEPS) if how.smoke else (PARTS, STEPS_A_PART)
     optimizer = AdamW(model.parameters(), lr=PLAN.learning_rate, weight_decay=PLAN.weight_decay)
-    trainer = Trainer(model, optimizer, CrossEntropyLoss(), _Rising(), PLAN.grad_norm)
+    trainer = Trainer(model, optimizer, CrossEntropyLoss(), _Cooled(), PLAN.grad_norm)
 
     def batches(part: int) -> Iterator[tuple[Tensor, Array]]:
         rng = np.random.default_rng([how.seed, part])
