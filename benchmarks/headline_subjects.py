@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinytorch import no_grad
 from tinytorch.benchmarking import Workload
 from tinytorch.benchmarking.adapters.tinytorch_files import load_model
 from tinytorch.core.layers import layers_of
@@ -18,8 +16,6 @@ from tinytorch.perf import fast_decoder
 
 PROMPT, WRITTEN = 16, 64  # tokens
 SHAPES = {"digits": (64,), "mlp-mnist": (1, 28, 28), "lenet": (1, 28, 28), "gpt": (128,)}
-
-Call = Callable[[], Any]
 
 
 def forward(path: str, shape: str, batch: int, compiled: bool) -> Workload:
@@ -34,7 +30,7 @@ def forward(path: str, shape: str, batch: int, compiled: bool) -> Workload:
     model = load_model(path)
     inputs = drawn(model, (batch, *SHAPES[shape]))
     run = compiled_for(model, inputs).forward if compiled else model.forward
-    return Workload(quiet(partial(run, inputs)))
+    return Workload(partial(run, inputs), model, inputs, quiet=True)
 
 
 def writing(path: str, rows: int, fast: bool) -> Workload:
@@ -48,7 +44,7 @@ def writing(path: str, rows: int, fast: bool) -> Workload:
     model = load_model(path)
     prompt = drawn(model, (rows, PROMPT)).data
     writer = fast_decoder(model) if fast else model
-    return Workload(quiet(partial(writer.generate, prompt, WRITTEN, temperature=0)))
+    return Workload(partial(writer.generate, prompt, WRITTEN, temperature=0), model, prompt, quiet=True)
 
 
 def drawn(model: Any, shape: tuple[int, ...]) -> Tensor:
@@ -58,13 +54,3 @@ def drawn(model: Any, shape: tuple[int, ...]) -> Tensor:
     if sizes:
         return Tensor(rng.integers(0, min(sizes), shape), dtype=np.int64)
     return Tensor(rng.standard_normal(shape, dtype=np.float32))
-
-
-def quiet(call: Call) -> Call:
-    """Let a call record no graph."""
-
-    def run() -> Any:
-        with no_grad():
-            return call()
-
-    return run
