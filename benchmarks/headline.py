@@ -208,6 +208,7 @@ def searched(task: Task, plan: Plan) -> dict[str, Any]:
         min_compression=0.0 if smoke else SMALLER,
         budget_seconds=600.0,
         preset=SMOKE if smoke else "quick",
+        recipes=task.recipes[:1] if smoke else None,
         folder=folder,
         kept=plan.folder / "taught",
     )

@@ -226,7 +226,7 @@ def _gpt(how: Preparation) -> Task:
 
     sizes = SMOKE_SIZES if how.smoke else SIZES
     model = how.trained("gpt", lambda: GPT(tokenizer.vocab_size, **sizes, max_seq_len=length), learn, (length,))
-    lesson = Lesson(epochs=1 if how.smoke else 3, learning_rate=0.002, batch_size=16, temperature=1.0, accelerated=True)
+    lesson = Lesson(epochs=1 if how.smoke else 2, learning_rate=0.002, batch_size=16, temperature=1.0, accelerated=True)
     return Task("gpt", model, lessons, validation, test, how.batch, lesson, how.seed, GPT_RECIPES)
 
 
