@@ -82,6 +82,23 @@ def test_a_helper_falls_asleep_and_is_woken(kernel, crew):
     assert (counted(kernel, crew.board, 2, 9)[0] == 1).all()
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_a_helper_on_the_same_processor_is_let_in(kernel, crew):
+    """Where a process is held on one core after threads were asked for, the two take turns."""
+    before = os.sched_getaffinity(0)
+    crew.hire(1)
+    held = [thread.native_id for thread in threading.enumerate() if thread.name.startswith("tinytorch-kernels")]
+    try:
+        for thread in (0, *held):
+            os.sched_setaffinity(thread, {min(before)})
+        for _ in range(300):
+            crew.gather(1)
+            assert (counted(kernel, crew.board, 2, 50)[0] == 1).all()
+    finally:
+        for thread in (0, *held):
+            os.sched_setaffinity(thread, before)
+
+
 def test_who_finds_the_board_taken_does_all_alone(kernel, crew):
     """Two threads that call kernels at once do not wait for each other."""
     busy = 3 * LINE

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-__all__ = ["add", "exchange", "job_of", "load", "place_of", "rest", "run_job", "store"]
+__all__ = ["add", "exchange", "give_way", "job_of", "load", "place_of", "rest", "run_job", "store"]
 
 I8, I64, WORD = ir.IntType(8), ir.IntType(64), 8
 JOB = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I64, I64, I64])
@@ -80,6 +80,20 @@ def rest(context):
         if builder.module.triple.startswith(("x86_64", "i686")):
             kind = ir.FunctionType(ir.VoidType(), [])
             builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def give_way(context):
+    """Let another thread have this processor, if one wants it; Windows is not asked."""
+    del context
+
+    def generate(context, builder, *_):
+        if "windows" not in builder.module.triple:
+            kind = ir.FunctionType(ir.IntType(32), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
         return context.get_dummy_value()
 
     return types.void(), generate

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch.perf.kernels.dense import aligned
-from tinytorch.perf.kernels.threads import processors, thread_count
+from tinytorch.perf.kernels.threads import thread_count
 
 __all__ = ["Crew", "share"]
 
@@ -51,7 +51,7 @@ class Crew:
     """
 
     def __init__(self) -> None:
-        self.board = aligned((LINE * (COMMON + processors()),), np.int64)
+        self.board = aligned((LINE * (COMMON + (os.cpu_count() or 1)),), np.int64)
         self.board[:] = 0
         self.bells: list[SimpleQueue[None]] = []
         self.hiring = threading.Lock()
