@@ -159,7 +159,10 @@ def _add_export(add: Add) -> ArgumentParser:
 
 def _add_compare(add: Add) -> ArgumentParser:
     summary = "measure two or more subjects side by side, and say which is faster or what it would take to tell"
-    command = add("compare", help=summary, description=summary.capitalize() + ".", epilog=GATE, allow_abbrev=False)
+    more = "Two files of submissions are compared as they are, without measuring."
+    command = add(
+        "compare", help=summary, description=f"{summary.capitalize()}. {more}", epilog=GATE, allow_abbrev=False
+    )
     command.add_argument("baseline", metavar="BASELINE", help=SUBJECT)
     command.add_argument("candidates", nargs="+", metavar="CANDIDATE", help="the same, one or more")
     _add_design(command)

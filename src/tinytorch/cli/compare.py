@@ -1,4 +1,4 @@
-"""`tinytorch compare`: two or more subjects side by side, and a verdict with its price."""
+"""`tinytorch compare`: two or more subjects side by side, and a verdict with its price; or two submissions' files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinytorch.cli import output
+from tinytorch.cli.contrast import are_submissions, contrasted
 from tinytorch.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ INTERRUPTED = 130
 
 def execute(options: Namespace) -> int:
     """Compare and print; return 1 if a candidate failed, or is slower than allowed."""
+    sources = [options.baseline, *options.candidates]
+    if are_submissions(sources):
+        return contrasted(sources, as_json=options.json)
     if options.ledger and not options.campaign:
         return output.misused("--ledger must come with --campaign; got none.")
     with _attempt(options) as attempt:

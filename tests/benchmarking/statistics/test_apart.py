@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tinytorch.benchmarking.statistics import sequential_ratio
+from tinytorch.benchmarking.statistics import sequential_ratio, speedup_change
 from tinytorch.errors import RangeError
 
 BEFORE, AFTER = [2.0, 2.2, 1.9, 2.1], [1.0, 1.05, 0.9]
@@ -96,3 +96,21 @@ def test_a_confidence_is_a_probability():
     """As everywhere."""
     with pytest.raises(RangeError, match="confidence"):
         sequential_ratio(BEFORE, AFTER, 1.0)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_a_change_of_speed_ups_has_welchs_interval(confidence):
+    """On logarithms: the factor is that of the geometric means."""
+    first, second = np.log(AFTER), np.log(BEFORE)
+    change = speedup_change(first, second, confidence)
+    expected = stats.ttest_ind(second, first, equal_var=False).confidence_interval(confidence)
+    assert change.value == pytest.approx(np.exp(second.mean() - first.mean()))
+    assert (change.low, change.high) == pytest.approx(np.exp([expected.low, expected.high]))
+    assert (change.protocol, change.sessions, change.rounds) == ("sequential", 3, 0)
+
+
+@pytest.mark.parametrize(("first", "second"), [([0.1], [0.1, 0.2]), ([0.1, 0.2], [0.3]), ([0.1, math.inf], [0.1, 0.2])])
+def test_a_change_needs_two_sessions_of_numbers_each(first, second):
+    """One session has no spread."""
+    with pytest.raises(RangeError, match="comparison's sessions must be"):
+        speedup_change(first, second)

@@ -14,6 +14,7 @@ RECORDS = [getattr(statistics, name) for name in statistics.__all__ if inspect.i
 FORMULAS = [
     *("batch_means", "block_size", "clopper_pearson", "find_regimes", "holm", "judge", "littles_law_gap", "mcnemar"),
     *("paired_difference", "paired_ratio", "percentile", "percentile_of_sessions", "sequential_ratio", "sign_interval"),
+    "speedup_change",
     *("steady_state", "t_interval", "wilson", "AnytimeSignTest"),
 ]
 

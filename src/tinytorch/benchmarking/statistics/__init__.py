@@ -3,7 +3,7 @@
 Input is refused where it is empty, not finite, or of the wrong size. What the data do not tell is none, and says why.
 """
 
-from tinytorch.benchmarking.statistics.apart import sequential_ratio
+from tinytorch.benchmarking.statistics.apart import sequential_ratio, speedup_change
 from tinytorch.benchmarking.statistics.drift import HostSlope, coefficient_of_variation, host_slope, normalized
 from tinytorch.benchmarking.statistics.estimates import (
     CONFIDENCE,
@@ -95,6 +95,7 @@ __all__ = [
     "sample_std",
     "sequential_ratio",
     "sign_interval",
+    "speedup_change",
     "steady_state",
     "t_interval",
     "throughput",

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from tinytorch.benchmarking.statistics.distributions import student_quantile
 from tinytorch.benchmarking.statistics.estimates import CONFIDENCE, mean, sample_std
-from tinytorch.benchmarking.statistics.inputs import require_confidence, require_positive
+from tinytorch.benchmarking.statistics.inputs import require_confidence, require_positive, require_values
 from tinytorch.benchmarking.statistics.ratios import Ratio
 
-__all__ = ["sequential_ratio"]
+__all__ = ["sequential_ratio", "speedup_change"]
 
 
 def sequential_ratio(
@@ -56,6 +56,51 @@ def sequential_ratio(
         rounds_per_block=1,
         protocol="sequential",
         reason=_reason(low, high),
+    )
+
+
+def speedup_change(
+    first_log_ratios: Sequence[float], second_log_ratios: Sequence[float], confidence: float = CONFIDENCE
+) -> Ratio:
+    """Estimate by what factor a second speed-up differs from a first one, each over a baseline of its own.
+
+    The ratio is that of the two geometric means; its interval is Welch's, on logarithms.
+
+    Args:
+        first_log_ratios: The median of ln(t_baseline / t_candidate) of each session; at least two.
+        second_log_ratios: The same of the other comparison.
+        confidence: How often the interval holds the true factor.
+
+    Raises:
+        RangeError: If a comparison has fewer than two sessions, or a value is not a finite number.
+
+    Example:
+        >>> change = speedup_change([0.69, 0.70, 0.71], [1.09, 1.10, 1.11])
+        >>> f"{change.value:.2f} [{change.low:.2f}, {change.high:.2f}] {change.protocol}"
+        '1.49 [1.46, 1.53] sequential'
+
+    Source:
+        B. L. Welch (1947), The Generalization of 'Student's' Problem when Several Different Population Variances Are
+        Involved.
+    """
+    first = require_values(first_log_ratios, "the first comparison's sessions", 2)
+    second = require_values(second_log_ratios, "the second comparison's sessions", 2)
+    require_confidence(confidence)
+    v_first, v_second = (sample_std(run) ** 2 / len(run) for run in (first, second))
+    freedom = _welch(v_first, v_second, len(first) - 1, len(second) - 1)
+    half = student_quantile((1 + confidence) / 2, freedom) * math.sqrt(v_first + v_second)
+    centre = mean(second) - mean(first)
+    return Ratio(
+        value=math.exp(centre),
+        low=math.exp(centre - half),
+        high=math.exp(centre + half),
+        confidence=confidence,
+        sessions=min(len(first), len(second)),
+        rounds=0,
+        session_sd=math.hypot(sample_std(first), sample_std(second)),
+        autocorrelation=0.0,
+        rounds_per_block=1,
+        protocol="sequential",
     )
 
 

@@ -40,7 +40,7 @@ def markdown_summary(document: Mapping[str, Any]) -> str:
     """
     reading = read(document)
     optimized, words = reading.optimized, certificate_sentences(reading)
-    parts = [f"**{_prose(headline(reading), reading)}**", basis_sentence(reading), "\n".join(_table(reading))]
+    parts = [f"**{headline(reading, literal)}**", basis_sentence(reading), "\n".join(_table(reading))]
     if optimized is not None:
         parts.append(" ".join((*(words if reading.comparison else ()), accuracy_sentence(reading))))
         names = [one["name"] for one in optimized.content.get("techniques") or ()]
@@ -48,15 +48,6 @@ def markdown_summary(document: Mapping[str, Any]) -> str:
     parts += _notes(reading.notes())
     parts.append(f"<sub>{_measured(reading)}</sub>")
     return "\n\n".join(parts) + "\n"
-
-
-def _prose(sentence: str, reading: Reading) -> str:
-    """Make the names in a sentence of ours literal; the rest is meant as it stands."""
-    for model in reading.models:
-        sentence = sentence.replace(model.name, f"\0{model.part}\0")
-    for model in reading.models:
-        sentence = sentence.replace(f"\0{model.part}\0", literal(model.name))
-    return sentence
 
 
 def _table(reading: Reading) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinytorch.capstone.reporting.reading import Reading
@@ -22,6 +22,7 @@ __all__ = [
     "certificate_sentences",
     "headline",
     "interval_words",
+    "margin_words",
     "spoken",
 ]
 
@@ -37,19 +38,24 @@ ALONE = "{baseline} answers a sample in {latency}"
 TRIED = "Before it judged the two models, the same instrument compared the baseline with a copy of itself."
 
 
-def headline(reading: Reading) -> str:
-    """Say in one sentence what was found: speed, then size, then accuracy."""
+def headline(reading: Reading, named: Callable[[str], str] = str) -> str:
+    """Say in one sentence what was found: speed, then size, then accuracy.
+
+    Args:
+        reading: The submission.
+        named: Writes the name of a model, in the language that the sentence is put into.
+    """
     optimized = reading.optimized
     if optimized is None:
         latency, size = reading.baseline.value("latency_mean_seconds"), reading.baseline.value("stored_bytes")
         right = percent_text(reading.baseline.value("accuracy"))
-        said = ALONE.format(baseline=reading.baseline.name, latency=seconds_text(latency))
+        said = ALONE.format(baseline=named(reading.baseline.name), latency=seconds_text(latency))
         return f"{said}, takes {bytes_text(size)} and is right in {right} of cases."
-    return f"{_speed(reading)}{_doubt(reading)}, {_size(reading)}, and {_accuracy(reading)}."
+    return f"{_speed(reading, named)}{_doubt(reading)}, {_size(reading)}, and {_accuracy(reading)}."
 
 
-def _speed(reading: Reading) -> str:
-    names = {model.part: model.name for model in reading.models}
+def _speed(reading: Reading, named: Callable[[str], str]) -> str:
+    names = {model.part: named(model.name) for model in reading.models}
     verdict = reading.verdict
     if verdict is None:
         return UNJUDGED.format(times=plain_ratio(reading.document["improvements"]["speedup"]), **names)
@@ -80,13 +86,19 @@ def _accuracy(reading: Reading) -> str:
         said = f"{points_text(abs(delta)).lstrip('+±')} points {'more' if delta > 0 else 'less'} accurate"
     if not found:
         return said
-    margin = f"{100 * found['margin']:g}"
     ruled_out = "ruled out" if found["is_non_inferior"] else "not ruled out"
-    return f"{said}; a loss of more than {margin} {_points(margin)} is {ruled_out}"
+    return f"{said}; a loss of more than {margin_words(found['margin'])} is {ruled_out}"
 
 
-def _points(number: str) -> str:
-    return "point" if number == "1" else "points"
+def margin_words(margin: float) -> str:
+    """Write an allowed loss of accuracy in words.
+
+    Example:
+        >>> margin_words(0.01), margin_words(0.005)
+        ('1 point', '0.5 points')
+    """
+    number = f"{100 * margin:g}"
+    return f"{number} {'point' if number == '1' else 'points'}"
 
 
 def interval_words(low: float | None, high: float | None, confidence: float = 0.95) -> str:
@@ -174,13 +186,13 @@ def accuracy_sentence(reading: Reading) -> str:
     if not found:
         return _apart(reading)
     counts = [found[name] for name in ("both_right", "only_baseline", "only_optimized", "both_wrong")]
-    total, margin = sum(counts), f"{100 * found['margin']:g}"
+    total, margin = sum(counts), margin_words(found["margin"])
     low, high = points_text(found["low"]), points_text(found["high"])
     shown = "rules out" if found["is_non_inferior"] else "does not rule out"
     return (
         f"Both models answered the same {total:,} questions: {counts[1]:,} only the baseline got right, "
         f"{counts[2]:,} only the optimized model. The difference is {points_text(found['difference'])} points, 95 % "
-        f"interval {low} to {high}, which {shown} a loss of more than {margin} {_points(margin)}. Two equally good "
+        f"interval {low} to {high}, which {shown} a loss of more than {margin}. Two equally good "
         f"models would disagree this one-sidedly with a chance of {spoken(found['mcnemar_p'])} (exact McNemar)."
     )
 

@@ -134,12 +134,12 @@ def plain_ratio(ratio: float | None) -> str:
     """Write a ratio with the digits that three figures take.
 
     Example:
-        >>> plain_ratio(6.8023), plain_ratio(0.97637), plain_ratio(123.4)
-        ('6.80', '0.976', '123')
+        >>> plain_ratio(6.8023), plain_ratio(0.97637), plain_ratio(0.99996), plain_ratio(123.4)
+        ('6.80', '0.976', '1.00', '123')
     """
     if ratio is None:
         return MISSING
-    return f"{ratio:.{max(0, min(3, 2 - math.floor(math.log10(ratio))))}f}" if ratio > 0 else "0"
+    return f"{ratio:.{min(3, _digits(float(f'{ratio:.3g}')))}f}" if ratio > 0 else "0"
 
 
 def ratio_text(ratio: float | None) -> str:

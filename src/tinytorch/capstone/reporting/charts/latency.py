@@ -77,7 +77,7 @@ def _draw(samples: Sequence[Sample], width: float) -> Scene:
     ends = [float(end) for sample in samples for end in (sample.sorted[0], sample.sorted[-1])]
     across = Scale.around(ends, GUTTER, width - RIGHT, is_log=True)
     middle, bottom = top + HILL, top + HILL + GAP + TAIL
-    scene.add(*across.across(bottom, top, lambda value: brief(seconds_text(value)), 64))
+    scene.add(*across.across(bottom, top, lambda value: brief(seconds_text(value)), 54))
     scene.add(Label(0, top + 12, "how many", "muted"), Line(((GUTTER, middle), (width - RIGHT, middle)), "line"))
     for sample in samples:
         _hill(scene, sample, across, middle)

@@ -134,7 +134,7 @@ def _draw(candidates: Sequence[Candidate], width: float) -> Scene:
 def _legend(scene: Scene, candidates: Sequence[Candidate], width: float) -> None:
     for number, one in enumerate(candidates):
         y = 14 + LEGEND * number
-        _marker(scene, 8, y - 4, number, one)
+        _marker(scene, 9, y - 4, number, one)
         scene.add(Label(26, y, fitted(one.name, width - 30), is_bold=one.is_chosen))
 
 

@@ -53,14 +53,17 @@ class Scale:
         return self.start + share * (self.stop - self.start)
 
     def ticks(self, distance: float) -> list[float]:
-        """List round values inside, at least `distance` pixels apart: as many as there is room for."""
+        """List round values inside, at least `distance` pixels apart: as many as have room, or one."""
+        inside: list[float] = []
         for candidates in self._candidates():
-            inside = [value for value in candidates if self.low <= value <= self.high]
+            last, inside = inside, [value for value in candidates if self.low <= value <= self.high]
             places = [self(value) for value in inside]
             gaps = [abs(b - a) for a, b in pairwise(places)]
             if len(inside) > 1 and min(gaps) >= distance:
                 return inside
-        return []
+            if not inside:
+                return last[:1]
+        return inside[:1]
 
     def _candidates(self) -> list[list[float]]:
         if not self.is_log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tinytorch.capstone.reporting.markup import Markup, element, joined
@@ -13,6 +14,8 @@ from tinytorch.capstone.reporting.texts import plain_ratio, points_text, prose, 
 __all__ = ["head_of"]
 
 Key = tuple[str, str, str]  # what, how much, and what bounds it
+BEGIN, END = "\ue000", "\ue001"  # signs for private use: no name that is shown has any
+NAME = re.compile(f"{BEGIN}([^{END}]*){END}")
 SHORT = 22  # letters, in the heading of a narrow page
 ALONE = {"latency_p50_seconds", "accuracy", "stored_bytes", "throughput_single_samples_per_second"}
 
@@ -24,27 +27,21 @@ def head_of(reading: Reading) -> Markup:
     keys = [_key(number, key) for number, key in enumerate(_keys(reading))]
     return joined(
         element("p", "What was measured", badge, class_="kind"),
-        element("h1", *_named(prose(headline(reading)), reading)),
+        element("h1", *_headline(reading)),
         element("p", prose(basis_sentence(reading)), class_="lede"),
         element("dl", *keys, class_="keys"),
     )
 
 
-def _named(sentence: str, reading: Reading) -> list[object]:
-    """Keep the names of models on one line, where a phone has room for them."""
-    parts: list[object] = [sentence]
-    for model in reading.models:
-        if len(model.name) <= SHORT:
-            parts = [piece for part in parts for piece in _split(part, model.name)]
-    return parts
-
-
-def _split(part: object, name: str) -> list[object]:
-    if isinstance(part, Markup):
-        return [part]
-    pieces: list[object] = [element("span", name, class_="name")] * (2 * str(part).count(name) + 1)
-    pieces[::2] = str(part).split(name)
+def _headline(reading: Reading) -> list[object]:
+    """Write the verdict with the names of models on one line, where a phone has room for them."""
+    pieces: list[object] = list(NAME.split(prose(headline(reading, _marked))))
+    pieces[1::2] = [element("span", name, class_="name" if len(str(name)) <= SHORT else None) for name in pieces[1::2]]
     return pieces
+
+
+def _marked(name: str) -> str:
+    return f"{BEGIN}{name}{END}"
 
 
 def _key(number: int, key: Key) -> Markup:

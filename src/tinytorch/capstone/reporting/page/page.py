@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from tinytorch.capstone.reporting.drawing.palette import DARK, LIGHT, rules, variables
-from tinytorch.capstone.reporting.markup import Markup, element, joined
+from tinytorch.capstone.reporting.markup import Markup, element, joined, shown
 from tinytorch.capstone.reporting.page.head import head_of
 from tinytorch.capstone.reporting.page.part import Part
 from tinytorch.capstone.reporting.page.sections import SECTIONS
@@ -15,6 +15,7 @@ from tinytorch.capstone.reporting.reading import Reading
 
 __all__ = ["page"]
 
+LONGEST = 80
 SHEET = Path(__file__).with_name("report.css")
 
 
@@ -28,7 +29,7 @@ def page(part: Part) -> str:
         element("header", head_of(reading)),
         element("nav", element("ul", *links), aria_label="On this page"),
         element("main", *(_section(one.name, one.title, content) for one, content in sections if content), id="report"),
-        element("footer", *_foot(reading)),
+        element("footer", _foot(reading)),
     )
     title = f"{reading.subject.name}: what was measured"
     return f'<!doctype html>\n<html lang="en">\n<head>{_head(title)}</head>\n<body>\n{body}\n</body>\n</html>\n'
@@ -63,10 +64,9 @@ def _sheet() -> str:
     return f"{colours}{rules()}{SHEET.read_text(encoding='utf-8')}"
 
 
-def _foot(reading: Reading) -> list[Markup]:
+def _foot(reading: Reading) -> Markup:
     version, moment = reading.document["tinytorch_version"], reading.document["timestamp"]
-    return [
-        element(
-            "p", f"Measured by TinyTorch {version}; recorded at {moment}. Everything here follows from the record."
-        ),
-    ]
+    author = reading.part("author").get("name")
+    by = f" by {shown(author, LONGEST)}" if author else ""
+    made = f"Measured by TinyTorch {shown(version, LONGEST)}; recorded{by} at {moment}."
+    return element("p", f"{made} Everything here follows from the record.")
