@@ -65,7 +65,7 @@ def whole(compared, folder):
     made["protocol"] = made["protocol"] | {"accuracy_margin": 0.02, "command": ["tinytorch", "run", "--seed", "7"]}
     claimed = {"name": "prune.units.v1", "claim": "Hidden units are gone.", "options": {"amount": 0.75}}
     made["optimized"]["techniques"] = [claimed, {"name": "distil.v1"}, {"name": "compile.v1"}]
-    counts = {"preceding": 3, "aborted": 1, "best_of_inflation": 1.031}
+    counts = {"preceding": 3, "aborted": 1}
     made["attempts"] = {"campaign": "of a test", "ledger_head": "ab" * 32} | counts
     found = [finalist("units 25 %", 2.0, 4.0, -0.01), finalist("int8", 1.4, 3.6, 0.002)]
     search = {"finalists": found, "chosen": "units 25 %", "baseline": {"test": {"accuracy": {"value": 0.9}}}}

@@ -7,11 +7,12 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tinytorch.capstone.provenance import attempts_sentence
 from tinytorch.capstone.reporting.markup import Markup, element, joined, shown
 from tinytorch.capstone.reporting.page.part import Part
 from tinytorch.capstone.reporting.page.tables import facts, table
 from tinytorch.capstone.reporting.reading import Reading
-from tinytorch.capstone.reporting.texts import bytes_text, plain_ratio, prose
+from tinytorch.capstone.reporting.texts import bytes_text, prose
 
 __all__ = ["attempts", "checks", "environment", "notes", "techniques"]
 
@@ -58,16 +59,9 @@ def attempts(part: Part) -> Markup:
     found = part.reading.part("attempts")
     if not found:
         return element("p", UNKNOWN_ATTEMPTS)
-    inflation = found.get("best_of_inflation")
-    before, aborted = found["preceding"], found["aborted"]
-    said = (
-        f"This is attempt {before + 1:,} of the campaign “{shown(found['campaign'], 60)}”: {before:,} came before it, "
-        f"{aborted:,} of them broken off."
-    )
-    if inflation is not None:
-        said += f" The best of so many equal attempts would look {plain_ratio(inflation)} times as fast as it is."
+    known = {"campaign": shown(found["campaign"], 60), "best_of_inflation": found.get("best_of_inflation")}
     head = element("p", "The ledger that holds all of them ends with ", element("code", found["ledger_head"]), ".")
-    return joined(element("p", said), head)
+    return joined(element("p", prose(attempts_sentence({**found, **known}))), head)
 
 
 def environment(part: Part) -> Markup:

@@ -17,6 +17,7 @@ Key = tuple[str, str, str]  # what, how much, and what bounds it
 BEGIN, END = "\ue000", "\ue001"  # signs for private use: no name that is shown has any
 NAME = re.compile(f"{BEGIN}([^{END}]*){END}")
 SHORT = 22  # letters, in the heading of a narrow page
+EXACTLY = {"Size as stored": "exactly"}
 ALONE = {"latency_p50_seconds", "accuracy", "stored_bytes", "throughput_single_samples_per_second"}
 
 
@@ -47,13 +48,15 @@ def _marked(name: str) -> str:
 def _key(number: int, key: Key) -> Markup:
     name, value, bounds = key
     main = "main" if number == 0 else None
-    return element("div", element("dt", name), element("dd", value, class_=main), element("dd", bounds))
+    return element(
+        "div", element("dt", name), element("dd", value, class_=main), element("dd", bounds) if bounds else None
+    )
 
 
 def _keys(reading: Reading) -> Sequence[Key]:
     if reading.optimized is None:
         cells = [(row.label, row.cell(reading.baseline)) for row in ROWS if row.metric in ALONE]
-        return [(label, cell.value, cell.interval or "exactly") for label, cell in cells]
+        return [(label, cell.value, cell.interval or EXACTLY.get(label, "")) for label, cell in cells]
     return [_speed(reading), _size(reading), _accuracy(reading), _latency(reading)]
 
 
