@@ -1,6 +1,6 @@
 """The commands and their arguments. Imports nothing heavy: each command is loaded when it is called.
 
-Exit codes: 0 ok, 1 invalid or failed, 2 wrong usage, 130 interrupted.
+Exit codes: 0 ok, 1 invalid or failed, 2 wrong usage, 130 interrupted; and 3 where `verify` cannot tell.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ SEARCHING = [
 ]
 KNOWN = "digits, mlp-mnist, lenet, gpt, or package.module:factory that gives (model, training data, test data)"
 CHOICE = "Exit codes: 0 ok, 1 failed or nothing chosen, 2 wrong usage, 130 interrupted."
+ANSWERS = "Exit codes: 0 reproduced, 1 not reproduced or refused, 2 wrong usage, 3 cannot tell, 130 interrupted."
 
 Add = Callable[..., ArgumentParser]
 
@@ -255,6 +256,36 @@ def _percentage(text: str) -> float:
     return value
 
 
+def _add_pack(add: Add) -> ArgumentParser:
+    summary = "put a submission and its models into one file that others can check"
+    command = add("pack", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("submission", metavar="SUBMISSION", help="a submission, as `tinytorch run` writes it")
+    where = "where to write (default: beside the submission, with .zip for its ending)"
+    command.add_argument("-o", "--output", type=_file, metavar="BUNDLE", help=where)
+    files = "the file of a model, where it is not where the submission says; may be given again"
+    command.add_argument("--artifact", action="append", default=[], metavar="FILE", help=files)
+    licence = "the URL of the licence that all of it is under"
+    command.add_argument("--licence", metavar="URL", help=licence)
+    return command
+
+
+def _add_verify(add: Add) -> ArgumentParser:
+    summary = "check a bundle: its hashes, its models, their accuracy, and the speed-up, measured again on this machine"
+    command = add("verify", help=summary, description=summary.capitalize() + ".", epilog=ANSWERS, allow_abbrev=False)
+    command.add_argument("bundle", metavar="BUNDLE", help="a bundle, as `tinytorch pack` writes it")
+    amount = "how much is measured (default: standard)"
+    command.add_argument("--preset", choices=PRESETS, default="standard", help=amount)
+    command.add_argument("--no-speed", action="store_true", help="check everything but the speed-up")
+    margin = "how much another machine may change the speed-up (default: 5 on the same processor, 25 on another)"
+    command.add_argument("--margin", type=_percentage, metavar="PERCENT", help=margin)
+    key = "a public key that must have signed the submission; may be given again, then one of them"
+    command.add_argument("--public-key", action="append", default=[], metavar="FILE", help=key)
+    trust = "import and run the code that the submission names, where its models need it"
+    command.add_argument("--trust-code", action="store_true", help=trust)
+    command.add_argument("--data", metavar="PATH", help="the data set's archive or folder (default: fetched once)")
+    return command
+
+
 ADDERS = (
     _add_run,
     _add_optimize,
@@ -268,4 +299,6 @@ ADDERS = (
     _add_info,
     _add_milestone,
     *PROVENANCE_ADDERS,
+    _add_pack,
+    _add_verify,
 )
