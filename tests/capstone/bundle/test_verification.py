@@ -114,6 +114,13 @@ def test_a_doubled_number_is_refused(check, claim):
         check(claim)
 
 
+def test_the_other_speed_up_is_not_believed(check, claim, clock):
+    """A ratio of two means cannot be checked; where it is far above what was found, a note says so."""
+    assert not [note for note in check(claim).notes if "improvements.speedup" in note]
+    notes = check(claim, Paper(clock, optimized=19_500)).notes
+    assert [note for note in notes if "improvements.speedup, 2, is a ratio of two means of one process" in note]
+
+
 def other_weights(claim, part="optimized"):
     """Change the weights of a model a little, and the submission's hash of its file with them."""
     path = claim.parent / f"{part}.safetensors"

@@ -68,7 +68,7 @@ def known_samples(dataset: Mapping[str, Any], path: str | os.PathLike[str] | Non
 
 
 def _digits(dataset: Mapping[str, Any], _path: str | None) -> KnownSamples:
-    data = load_digits(seed=dataset.get("split_seed", 0), test_fraction=dataset.get("test_fraction", 0.2))
+    data = load_digits(seed=dataset.get("split_seed", 0))
     identity = {"name": data.name, "version": data.version, "sha256": data.sha256}
     return KnownSamples(data.test_images, data.test_labels, identity)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinytorch.benchmarking import Design, Hooks, Progress
 from tinytorch.capstone.bundle.accuracy import recount, tie_of
-from tinytorch.capstone.bundle.agreement import Answer
+from tinytorch.capstone.bundle.agreement import OTHER_PROCESSOR, Answer
 from tinytorch.capstone.bundle.authenticity import artifact_problems, refuse, signed_by
 from tinytorch.capstone.bundle.findings import Finding, Verification, answer_of
 from tinytorch.capstone.bundle.layout import SUBMISSION
@@ -109,8 +109,7 @@ class _Check:
             self.unknown = f"its data set cannot be had here: {error}"
             return
         np.save(self.folder / "inputs.npy", self.samples.inputs, allow_pickle=False)
-        size = (self.document.get("protocol") or {}).get("timed_samples", 1)
-        np.save(self.folder / "one.npy", self.samples.inputs[:size], allow_pickle=False)
+        np.save(self.folder / "one.npy", self.samples.inputs[:1], allow_pickle=False)
 
     def _about(self, part: str) -> Iterator[Finding]:
         """Examine a model, and count again what it gets right."""
@@ -179,6 +178,8 @@ class _Check:
         if measured is not None and measured.agreement is not None:
             there = self.document.get("environment", {}).get("system_info", {}).get("cpu_model") or "an unknown one"
             yield f"The claim was measured on this processor: {there}."
+        if measured is not None and (told := _exaggeration(self.document, measured)):
+            yield told
 
 
 def _valid(path: Path) -> Mapping[str, Any]:
@@ -223,6 +224,15 @@ def _said(model: Mapping[str, Any], total: int) -> dict[str, Any]:
     if "correct_count" not in said and accuracy.get("value") is not None:
         said["correct_count"] = round(accuracy["value"] * total)
     return said
+
+
+def _exaggeration(document: Mapping[str, Any], measured: Measured) -> str | None:
+    """Warn of the other speed-up in a submission, a ratio of two means, where it is far above what was found."""
+    said, found = (document.get("improvements") or {}).get("speedup"), measured.found
+    if said is None or found is None or found.high is None or said <= found.high * (1 + OTHER_PROCESSOR):
+        return None
+    told = f"improvements.speedup, {said:.3g}, is a ratio of two means of one process, which nobody can check"
+    return f"{told}; it is far above what was found here."
 
 
 def _warnings(measured: Measured) -> list[str]:
