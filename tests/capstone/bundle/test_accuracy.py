@@ -72,6 +72,13 @@ def test_without_classes_the_counts_have_to_do(said, expected):
     assert recount(scores, LABELS, {"correct_count": 4}).answer is Answer.REPRODUCED
 
 
+def test_labels_that_are_not_those_of_the_data_are_found_out():
+    """The classes are the same, and more of them are said to be right."""
+    found = recount(SCORES, LABELS, {"predictions": CLASSES, "correct_count": 4})
+    assert found.answer is Answer.NOT_REPRODUCED
+    assert "3 of 4 are right, and 4 in the submission: its labels are not those of the data" in found.reason
+
+
 def test_another_number_of_samples_is_another_set():
     """By the count, or by the classes."""
     for said in ({"test_count": 5}, {"predictions": CLASSES[:3]}):

@@ -12,6 +12,7 @@ from tinytorch.capstone.bundle import Answer, Checks, pack, speed, verification,
 from tinytorch.capstone.bundle.archive import entry_of
 from tinytorch.capstone.bundle.witness import testimony as told_by
 from tinytorch.capstone.record import pack_labels, parameter_sha256, unpack_labels
+from tinytorch.capstone.record.derived import derived_improvements, derived_metrics, derived_samples
 from tinytorch.capstone.verdicts import derived_comparison
 from tinytorch.errors import DataError, SubmissionError
 
@@ -177,6 +178,22 @@ def test_changed_predictions_are_found_out(check, claim):
     told = details_of(check(claim), "optimized: accuracy")
     assert "1 of 359 samples have another class than in the submission" in told
     assert "in the submission," in told
+
+
+def test_changed_labels_are_found_out(check, claim):
+    """Where all is right by the submission's own labels, which no rule can see."""
+
+    def change(document):
+        document["dataset"]["labels"] = document["optimized"]["samples"]["predictions"]
+        for part in ("baseline", "optimized"):
+            document[part]["samples"] |= derived_samples(document[part], document["dataset"]["labels"])
+            document[part]["metrics"] |= derived_metrics(document[part], document)
+        document["improvements"] = derived_improvements(document)
+
+    changed(claim, change)
+    found = check(claim)
+    assert "359 in the submission: its labels are not those of the data" in details_of(found, "optimized: accuracy")
+    assert found.answer is Answer.NOT_REPRODUCED
 
 
 def test_a_file_that_is_not_the_one_named_is_refused(claim, tmp_path):

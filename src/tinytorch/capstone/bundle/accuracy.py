@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,8 @@ def recount(scores: NDArray[Any], labels: NDArray[Any], said: Mapping[str, Any],
         return Recount(Answer.NOT_REPRODUCED, told, correct, total)
     if said.get("predictions") is not None:
         differences = _differences(scores, found, said["predictions"], tie)
-        return _by_class(differences, counted, correct, total)
+        again = _by_class(differences, counted, correct, total)
+        return _by_both(again, said.get("correct_count"))
     if said.get("correct_count") is None:
         return Recount(Answer.CANNOT_TELL, "the submission has no count of right answers", correct, total)
     return _by_count(int(said["correct_count"]), _near(scores, tie), counted, correct, total)
@@ -118,6 +119,14 @@ def _by_class(differences: Sequence[Difference], counted: str, correct: int, tot
         return Recount(Answer.REPRODUCED, told, correct, total, tuple(differences))
     told = f"{len(differences)} of {total} samples have another class than in the submission, {ties} of them ties"
     return Recount(Answer.NOT_REPRODUCED, f"{told}: {counted}", correct, total, tuple(differences))
+
+
+def _by_both(again: Recount, said: int | None) -> Recount:
+    """Hold the count to the classes too: the labels that a submission has may not be those of the data."""
+    if again.answer is not Answer.REPRODUCED or said is None or abs(again.correct - said) <= len(again.differences):
+        return again
+    told = f"every class is the same, but {again.correct} of {again.total} are right, and {said} in the submission"
+    return replace(again, answer=Answer.NOT_REPRODUCED, reason=f"{told}: its labels are not those of the data")
 
 
 def _by_count(said: int, ties: int, counted: str, correct: int, total: int) -> Recount:
