@@ -10,6 +10,7 @@ from capstone.bundle.claims import PLAN, Paper, changed
 from tinytorch.benchmarking.adapters.tinytorch_files import load_model, save_model
 from tinytorch.capstone.bundle import Answer, Checks, pack, speed, verification, verify
 from tinytorch.capstone.bundle.archive import entry_of
+from tinytorch.capstone.bundle.rebuilding import read_rows
 from tinytorch.capstone.bundle.witness import testimony as told_by
 from tinytorch.capstone.record import pack_labels, parameter_sha256, unpack_labels
 from tinytorch.capstone.record.derived import derived_improvements, derived_metrics, derived_samples
@@ -67,7 +68,7 @@ def test_what_is_timed_is_what_was_run(check, claim, clock):
     whole = world.launch
 
     def launch(subject, conditions):
-        inputs.append(np.load(subject.arguments["inputs"]))
+        inputs.append(read_rows(subject.arguments["inputs"]))
         return whole(subject, conditions)
 
     world.launch = launch
@@ -375,7 +376,8 @@ def test_nobody_signed_is_said(check, claim):
 
 def test_a_model_is_examined_in_a_process_of_its_own(claim, monkeypatch):
     """With the same answers."""
-    from tinytorch.capstone.bundle.witness import heard
+    from tinytorch.capstone.bundle.rebuilding import read_rows
+from tinytorch.capstone.bundle.witness import heard
 
     monkeypatch.setattr(verification, "heard", heard)
     found = verify(pack(claim).path, Checks(speed=False))

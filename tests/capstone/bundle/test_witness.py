@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from tinytorch.benchmarking.adapters.tinytorch_files import FORMAT, save_model
 from tinytorch.capstone.bundle import witness
-from tinytorch.capstone.bundle.rebuilding import rebuilt, workload
+from tinytorch.capstone.bundle.rebuilding import rebuilt, workload, write_rows
 from tinytorch.capstone.bundle.witness import Request, heard
 from tinytorch.capstone.bundle.witness import testimony as told_by
 from tinytorch.core.activations import ReLU
@@ -30,8 +30,8 @@ def rows(tmp_path):
     """Give a function that writes samples."""
 
     def write(samples):
-        np.save(tmp_path / "rows.npy", samples)
-        return str(tmp_path / "rows.npy")
+        write_rows(tmp_path / "rows", samples)
+        return str(tmp_path / "rows")
 
     return write
 

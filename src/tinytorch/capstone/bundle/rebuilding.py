@@ -8,16 +8,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tinytorch.benchmarking.adapters.tinytorch_files import INPUTS, LABELS, load_model
 from tinytorch.benchmarking.workers.program.workload import Workload, batches_of
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import DataError, explain
+from tinytorch.files import write_atomically
 
-__all__ = ["COMPILED", "as_tensor", "rebuilt", "running", "workload"]
+__all__ = ["COMPILED", "as_tensor", "read_rows", "rebuilt", "running", "workload", "write_rows"]
 
+ROWS = "rows"
 COMPILED = "compile.v1"  # done where a model runs, not in its file
 
 
@@ -57,15 +58,30 @@ def workload(path: str, inputs: str, *, compiled: bool = False, factory: str | N
 
     Args:
         path: Of the model.
-        inputs: Of the samples of one call, an `.npy` file.
+        inputs: Of the samples of one call, as `write_rows` wrote them.
         compiled: Whether to compile the model once it is read.
         factory: See `rebuilt`.
     """
-    rows = np.load(inputs, allow_pickle=False)
+    rows = read_rows(inputs)
     one = as_tensor(rows)
     model = running(rebuilt(path, factory), rows, [COMPILED] if compiled else [])
     forward = getattr(model, "forward", model)
     return Workload(lambda: forward(one), model, one, quiet=True, batch=batches_of(forward, one))
+
+
+def write_rows(path: str | os.PathLike[str], rows: NDArray[Any]) -> None:
+    """Write an array that another process is to have."""
+    from safetensors.numpy import save
+
+    write_atomically(path, save({ROWS: rows.copy(order="C")}))
+
+
+def read_rows(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read what `write_rows` wrote."""
+    from safetensors.numpy import load_file
+
+    rows: NDArray[Any] = load_file(path)[ROWS]
+    return rows
 
 
 def _made(factory: str) -> Any:

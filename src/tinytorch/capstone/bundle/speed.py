@@ -49,7 +49,7 @@ class Files:
 
     Attributes:
         models: The file of each model, by its part of the submission.
-        inputs: The samples of one call, an `.npy` file.
+        inputs: The samples of one call, as `rebuilding.write_rows` wrote them.
         folders: Where a trusted factory is looked for.
     """
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tinytorch.benchmarking import Design, Hooks, Progress
 from tinytorch.capstone.bundle.accuracy import recount, tie_of
 from tinytorch.capstone.bundle.agreement import OTHER_PROCESSOR, Answer
@@ -18,6 +16,7 @@ from tinytorch.capstone.bundle.authenticity import artifact_problems, refuse, si
 from tinytorch.capstone.bundle.findings import Finding, Verification, answer_of
 from tinytorch.capstone.bundle.layout import SUBMISSION
 from tinytorch.capstone.bundle.reading import opened
+from tinytorch.capstone.bundle.rebuilding import write_rows
 from tinytorch.capstone.bundle.samples import KnownSamples, known_samples
 from tinytorch.capstone.bundle.speed import Files, Measured, measured_again, names_of
 from tinytorch.capstone.bundle.witness import Request, Testimony, heard
@@ -26,6 +25,7 @@ from tinytorch.errors import TinyTorchError
 __all__ = ["Checks", "verify"]
 
 PARTS = ("baseline", "optimized")
+INPUTS, ONE = ".inputs", ".one"  # no file of a bundle begins with a dot
 FACTS = ("architecture", "parameter_sha256", "parameter_count", "stored_bytes")
 UNTRUSTED = "it is made by {}, which is code of a stranger: give --trust-code to run it"
 
@@ -108,8 +108,8 @@ class _Check:
         except TinyTorchError as error:
             self.unknown = f"its data set cannot be had here: {error}"
             return
-        np.save(self.folder / "inputs.npy", self.samples.inputs, allow_pickle=False)
-        np.save(self.folder / "one.npy", self.samples.inputs[:1], allow_pickle=False)
+        write_rows(self.folder / INPUTS, self.samples.inputs)
+        write_rows(self.folder / ONE, self.samples.inputs[:1])
 
     def _about(self, part: str) -> Iterator[Finding]:
         """Examine a model, and count again what it gets right."""
@@ -140,7 +140,7 @@ class _Check:
         original = part == "optimized" and self._obstacle("baseline") is None and not model.get("factory")
         return Request(
             path=str(self.folder / model["artifact"]["path"]),
-            inputs=None if self.samples is None else str(self.folder / "inputs.npy"),
+            inputs=None if self.samples is None else str(self.folder / INPUTS),
             techniques=[(one["name"], one.get("options") or {}) for one in model.get("techniques") or []],
             original=str(self.folder / self.document["baseline"]["artifact"]["path"]) if original else None,
             factory=model.get("factory"),
@@ -168,7 +168,7 @@ class _Check:
         if obstacles:
             return Measured(Answer.CANNOT_TELL, "; ".join(obstacles))
         models = {part: self.folder / self.document[part]["artifact"]["path"] for part in PARTS}
-        files = Files(models, self.folder / "one.npy", self._folders())
+        files = Files(models, self.folder / ONE, self._folders())
         how = self.how
         return measured_again(self.document, files, preset=how.preset, margin=how.margin, hooks=how.hooks)
 

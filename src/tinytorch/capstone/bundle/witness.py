@@ -1,6 +1,6 @@
 """What is found of a model, in a process of its own: a stranger's file may ask for more memory or time than there is.
 
-The process is given a request as a file, and writes what it found beside it: facts as JSON, scores as an `.npy` file.
+The process is given a request as a file, and writes what it found beside it: facts as JSON, scores as safetensors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tinytorch.benchmarking.adapters.architectures import described
 from tinytorch.benchmarking.memory import count_elements, stored_bytes
-from tinytorch.capstone.bundle.rebuilding import as_tensor, rebuilt, running
+from tinytorch.capstone.bundle.rebuilding import as_tensor, read_rows, rebuilt, running, write_rows
 from tinytorch.core.autograd import no_grad
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import DataError, DTypeError, ShapeError, explain
@@ -28,6 +28,7 @@ from tinytorch.files import write_atomically
 
 __all__ = ["Request", "Testimony", "heard", "testimony"]
 
+SCORES = "scores.safetensors"
 TOGETHER = 256
 MOST_BYTES = 8 * 2**30  # of addresses, which compiled kernels and matrix libraries reserve freely
 MOST_SECONDS = 900.0
@@ -40,7 +41,7 @@ class Request:
 
     Attributes:
         path: Of the model's file.
-        inputs: Of the samples, an `.npy` file; none where there are none, and only facts are wanted.
+        inputs: Of the samples, as `write_rows` wrote them; none where there are none, and only facts are wanted.
         techniques: Name and options of each technique that the model claims to be made by.
         original: The file of the model that the techniques were applied to; none where there is none.
         factory: What makes the model, where it is not of built-in layers and its code is trusted.
@@ -83,7 +84,7 @@ def testimony(request: Request) -> Testimony:
     from tinytorch.capstone.record import parameter_sha256
 
     model = rebuilt(request.path, request.factory)
-    rows = None if request.inputs is None else np.load(request.inputs, allow_pickle=False)
+    rows = None if request.inputs is None else read_rows(request.inputs)
     facts = {
         "architecture": None if request.factory else described(model),
         "parameter_sha256": parameter_sha256(model),
@@ -123,8 +124,8 @@ def _read(folder: Path, done: subprocess.CompletedProcess[bytes]) -> Testimony:
     found = json.loads(facts.read_bytes())
     if problem := found.get("problem"):
         raise DataError(problem)
-    scores = folder / "scores.npy"
-    rows = np.load(scores, allow_pickle=False) if scores.is_file() else None
+    scores = folder / SCORES
+    rows = read_rows(scores) if scores.is_file() else None
     return Testimony(found["facts"], tuple(found["broken"]), tuple(found["unchecked"]), rows)
 
 
@@ -183,7 +184,7 @@ def main(folder: str) -> None:
         write_atomically(place / "facts.json", json.dumps({"problem": problem}).encode())
         return
     if found.scores is not None:
-        np.save(place / "scores.npy", found.scores, allow_pickle=False)
+        write_rows(place / SCORES, found.scores)
     told = {"facts": found.facts, "broken": found.broken, "unchecked": found.unchecked}
     write_atomically(place / "facts.json", json.dumps(told).encode())
 
