@@ -376,8 +376,7 @@ def test_nobody_signed_is_said(check, claim):
 
 def test_a_model_is_examined_in_a_process_of_its_own(claim, monkeypatch):
     """With the same answers."""
-    from tinytorch.capstone.bundle.rebuilding import read_rows
-from tinytorch.capstone.bundle.witness import heard
+    from tinytorch.capstone.bundle.witness import heard
 
     monkeypatch.setattr(verification, "heard", heard)
     found = verify(pack(claim).path, Checks(speed=False))
