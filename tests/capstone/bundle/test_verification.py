@@ -299,8 +299,18 @@ def test_without_the_kernels_nobody_can_tell(check, claim, monkeypatch):
 def test_where_the_instrument_is_too_coarse_nobody_can_tell(check, claim, clock):
     """Its certificate says so."""
     rng = np.random.default_rng(0)
-    world = Paper(clock, speed=lambda now: float(np.exp(rng.normal(0, 0.4))))
-    assert "the instrument cannot tell two identical models apart" in details_of(check(claim, world), "speed-up")
+    world = Paper(clock, speed=lambda now: float(np.exp(rng.normal(0, 1.0))))
+    found = details_of(check(claim, world), "speed-up")
+    assert "two identical models cannot be told apart here by less than" in found
+
+
+def test_a_coarse_instrument_widens_the_margin(check, claim, clock):
+    """A claim that is twice too large is found out all the same."""
+    changed(claim, double)
+    rng = np.random.default_rng(0)
+    found = check(claim, Paper(clock, speed=lambda now: float(np.exp(rng.normal(0, 0.2)))), margin=0.001)
+    assert 0.001 < found.intervals["margin"] < 0.25
+    assert answers(found)["speed-up"] == "not reproduced"
 
 
 def test_where_nothing_can_be_measured_nobody_can_tell(check, claim, clock):

@@ -151,18 +151,16 @@ def _subject(document: Mapping[str, Any], part: str, files: Files) -> Subject:
 def _beside(claimed: Ratio, found: Comparison, margin: float) -> Measured:
     if not found.complete or not found.log_ratios():
         return Measured(Answer.CANNOT_TELL, "the comparison was broken off", claimed, comparison=found)
-    ratio = found.ratio
-    beside = agreement(claimed, ratio, margin)
-    obstacles = list(_obstacles(found, margin))
+    ratio, width = found.ratio, found.certificate.half_width if found.certificate else 0.0
+    beside = agreement(claimed, ratio, max(margin, width))  # nothing is told apart that the instrument cannot
+    obstacles = list(_obstacles(found, width))
     answer = Answer.CANNOT_TELL if obstacles else beside.answer
     reason = "; ".join(obstacles) if obstacles else beside.reason
     return Measured(answer, reason, claimed, ratio, beside, found)
 
 
-def _obstacles(found: Comparison, margin: float) -> Iterator[str]:
+def _obstacles(found: Comparison, width: float) -> Iterator[str]:
     """Say what makes a measurement worth nothing, whatever it found."""
     yield from (f"{name} never settled here" for n, name in enumerate(found.names) if not found.is_steady(n))
-    certificate = found.certificate
-    if certificate is not None and certificate.half_width > margin:
-        told = f"{certificate.half_width:.1%}, more than the margin of {margin:.0%}"
-        yield f"the instrument cannot tell two identical models apart here by less than {told}"
+    if width > OTHER_PROCESSOR:
+        yield f"two identical models cannot be told apart here by less than {width:.0%}"
