@@ -56,7 +56,16 @@ def test_a_slow_down_beyond_what_is_allowed_fails_and_is_measured_twice(capsys):
 def test_several_candidates_have_a_row_each(capsys):
     """Each is compared with the baseline."""
     assert compare(SLOW, FAST, SLOW, "--no-certificate", "--json") == 0
-    assert sorted(json.loads(capsys.readouterr().out)["verdicts"]) == [FAST, SLOW]
+    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    assert [(verdict["index"], verdict["name"]) for verdict in verdicts] == [(1, FAST), (2, SLOW)]
+
+
+def test_candidates_of_the_same_name_do_not_hide_each_other(capsys):
+    """The same subject twice has two verdicts, and two gates."""
+    assert compare(SLOW, FAST, FAST, "--no-certificate", "--json", "--max-slowdown", "50") == 0
+    document = json.loads(capsys.readouterr().out)
+    for part in ("verdicts", "gates"):
+        assert [(entry["index"], entry["name"]) for entry in document[part]] == [(1, FAST), (2, FAST)]
 
 
 def test_a_candidate_that_fails_is_told_and_exits_with_1(capsys):

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from tinytorch.cli import output
 from tinytorch.cli.contrast import are_submissions, contrasted
+from tinytorch.cli.gating import Gated, gated
 from tinytorch.cli.progress import shown
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from tinytorch.benchmarking import Certificate, Comparison
-    from tinytorch.benchmarking.statistics import Gate, Verdict
+    from tinytorch.benchmarking.statistics import Verdict
     from tinytorch.capstone.provenance import Attempt
 
 __all__ = ["execute", "print_certificate"]
@@ -42,9 +43,9 @@ def execute(options: Namespace) -> int:
     else:
         _print(found, gates, options.output)
         _print_tries(tries)
-    if not found.complete:
+    if not (found.complete and gates.complete):
         return INTERRUPTED
-    return int(bool(found.lost) or any(gate.passage != "pass" for gate in gates.values()))
+    return int(bool(found.lost) or not gates.is_passed)
 
 
 def _attempt(options: Namespace) -> AbstractContextManager[Attempt | None]:
@@ -114,32 +115,20 @@ def _subject(subject_of: Any, options: Namespace, who: str, given: str) -> Any:
     return subject_of(given, python=getattr(options, f"{who}_python"), paths=(path,) if path else ())
 
 
-def _gates(found: Comparison, options: Namespace) -> dict[int, Gate]:
-    """Judge each candidate's slow-down; one that does not pass is measured once more, in new sessions."""
+def _gates(found: Comparison, options: Namespace) -> Gated:
+    """Judge each candidate's slow-down, where there is a limit and nothing was broken off."""
     if options.max_slowdown is None or not found.complete:
-        return {}
-    from tinytorch.benchmarking.statistics import gate
-
-    budget = options.max_slowdown / 100
-    width = found.certificate.half_width if found.certificate else 0.0
-    judged = [number for number in range(1, len(found.subjects)) if found.log_ratios(number)]
-    gates = {number: gate(found.verdict_of(number).ratio, budget, width) for number in judged}
-    if all(one.passage == "pass" for one in gates.values()):
-        return gates
-    again = _measured(options, None)
-    return {n: gate(found.verdict_of(n).ratio, budget, width, again.verdict_of(n).ratio) for n in gates}
+        return Gated()
+    return gated(found, options.max_slowdown / 100, lambda: _measured(options, None))
 
 
-def _document(found: Comparison, gates: dict[int, Gate]) -> dict[str, Any]:
-    from dataclasses import asdict
-
+def _document(found: Comparison, gates: Gated) -> dict[str, Any]:
     numbers = [number for number in range(1, len(found.subjects)) if found.log_ratios(number)]
-    judged = {found.names[number]: asdict(gate) for number, gate in gates.items()}
     return {
-        "verdicts": {found.names[number]: _verdict(found.verdict_of(number)) for number in numbers},
-        "gates": judged,
+        "verdicts": [{"index": n, "name": found.names[n]} | _verdict(found.verdict_of(n)) for n in numbers],
+        "gates": gates.to_list(found.names),
         "certificate": None if found.certificate is None else found.certificate.findings(),
-        "warnings": found.warnings(),
+        "warnings": [*found.warnings(), *gates.notes],
         "comparison": found.to_dict(),
     }
 
@@ -150,7 +139,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     return asdict(verdict) | {"is_within_null": verdict.is_within_null, "sentence": verdict.sentence()}
 
 
-def _print(found: Comparison, gates: dict[int, Gate], path: str | None) -> None:
+def _print(found: Comparison, gates: Gated, path: str | None) -> None:
     from rich.text import Text
 
     console = output.console()
@@ -164,13 +153,9 @@ def _print(found: Comparison, gates: dict[int, Gate], path: str | None) -> None:
                     (f"{verdict.outcome}: ".upper(), output.VERDICTS[verdict.outcome]), _sentence(found, number)
                 )
             )
-    for number, gate in gates.items():
-        console.print(
-            Text(
-                f"{found.names[number]}: {_gate_sentence(gate)}", style="bold" if gate.passage == "pass" else "bold red"
-            )
-        )
-    for text in (*found.notes, *found.warnings()):
+    for sentence, is_passed in gates.sentences(found.names):
+        console.print(Text(sentence, style="bold" if is_passed else "bold red"))
+    for text in (*found.notes, *found.warnings(), *gates.notes):
         console.print(Text(f"Note: {text}", style="yellow"))
     if found.certificate:
         print_certificate(console, found.certificate)
@@ -222,13 +207,6 @@ def _speedup(found: Comparison, number: int) -> tuple[str, str]:
     if ratio.low is None or ratio.high is None:
         return f"{ratio.value:.3f}×", "not bounded"
     return f"{ratio.value:.3f}×", f"{ratio.low:.3f} – {ratio.high:.3f}"
-
-
-def _gate_sentence(gate: Gate) -> str:
-    allowed, low = f"{100 * gate.allowed:.2g} %", f"{100 * gate.slow_down_low:.2g} %"
-    if gate.passage == "pass":
-        return f"passes: it is not shown to be slower by more than {allowed}."
-    return f"fails: it is slower by at least {low}, and {allowed} is allowed."
 
 
 def print_certificate(console: Any, certificate: Certificate) -> None:

@@ -17,7 +17,7 @@ from tinytorch.benchmarking.statistics.estimates import (
     throughput,
     throughput_interval,
 )
-from tinytorch.benchmarking.statistics.gates import Gate, Passage, gate
+from tinytorch.benchmarking.statistics.gates import Gate, Passage, gate, gates
 from tinytorch.benchmarking.statistics.outliers import Cleaned, clean, in_either
 from tinytorch.benchmarking.statistics.proportions import (
     NonInferiority,
@@ -75,6 +75,7 @@ __all__ = [
     "fewest_samples",
     "find_regimes",
     "gate",
+    "gates",
     "holm",
     "host_slope",
     "in_either",
