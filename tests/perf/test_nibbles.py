@@ -15,7 +15,7 @@ from tinytorch.core.tensor import Tensor
 from tinytorch.core.training import manual_seed
 from tinytorch.core.transformers import GPT
 from tinytorch.errors import DTypeError, RangeError, ShapeError
-from tinytorch.perf import TECHNIQUES, compile, quantize_int4
+from tinytorch.perf import TECHNIQUES, compile, quantize, quantize_int4
 from tinytorch.perf.costs import Cost, step_cost
 from tinytorch.perf.graph import trace
 from tinytorch.perf.kernels import VARIABLE, forms
@@ -138,10 +138,11 @@ def test_a_model_is_quantized_and_fused(form):
         assert compiled.plan().allocating == ()
 
 
-def test_a_compiled_language_model_of_nibbles_may_be_off_by_a_step_of_an_activation_and_no_more():
+@pytest.mark.parametrize("quantized", [quantize_int4, quantize])
+def test_a_compiled_language_model_of_small_numbers_may_be_off_by_a_step_of_an_activation_and_no_more(quantized):
     """A last bit decides which way an activation is rounded; other weights are found all the same."""
     model, tokens = GPT(80, 128, 4, 4, 128).eval(), Tensor(RNG.integers(0, 80, (1, 128)))
-    smaller = quantize_int4(model)
+    smaller = quantized(model)
     compiled, check = compile(smaller, tokens), TECHNIQUES["compile.v1"].check
     assert check(compiled, smaller) == []
     smaller.ln_f.gamma.data *= 1.1
