@@ -195,8 +195,7 @@ LENET_RECIPES = (
 GPT_RECIPES = (
     recipe("int8"),
     recipe("int4"),
-    *(recipe(blocks, 0.5, *bytes_) for blocks in (3, 2) for bytes_ in ((), ("int8",), ("int4",))),
-    *(recipe(0.5, *bytes_) for bytes_ in ((), ("int8",), ("int4",))),
+    *(recipe(less, *bytes_) for less in (0.75, 0.5, 3) for bytes_ in ((), ("int8",), ("int4",))),
 )
 CONTEXT, READ_TOGETHER = 128, 16
 SIZES: dict[str, Any] = {"embed_dim": 128, "num_layers": 4, "num_heads": 4}
@@ -226,7 +225,7 @@ def _gpt(how: Preparation) -> Task:
 
     sizes = SMOKE_SIZES if how.smoke else SIZES
     model = how.trained("gpt", lambda: GPT(tokenizer.vocab_size, **sizes, max_seq_len=length), learn, (length,))
-    lesson = Lesson(epochs=1 if how.smoke else 2, learning_rate=0.002, batch_size=16, temperature=1.0, accelerated=True)
+    lesson = Lesson(epochs=1 if how.smoke else 4, learning_rate=0.002, batch_size=16, temperature=1.0, accelerated=True)
     return Task("gpt", model, lessons, validation, test, how.batch, lesson, how.seed, GPT_RECIPES)
 
 
