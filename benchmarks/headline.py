@@ -212,6 +212,7 @@ def searched(task: Task, plan: Plan) -> dict[str, Any]:
         folder=folder,
         kept=plan.folder / "taught",
     )
+    (folder / "baseline.safetensors").unlink(missing_ok=True)  # it may be of an earlier training
     started = utc_now()
     found = search(task, settings, Hooks(on_progress=show))
     if found.chosen is not None:
