@@ -113,7 +113,14 @@ TARGETS = {
         ("src/tinytorch/benchmarking/statistics/*.py",),
         ("tests/benchmarking/statistics",),
     ),
-    "rules": Target(("src/tinytorch/capstone/rules.py",), ("tests/capstone",)),
+    "rules": Target(
+        ("src/tinytorch/capstone/rules/*.py",),
+        tuple(f"tests/capstone/test_{name}.py" for name in ("validation", "tampering", "submission")),
+    ),
+    "intake": Target(
+        tuple(f"src/tinytorch/capstone/{name}.py" for name in ("intake", "documents", "structure", "validation")),
+        tuple(f"tests/capstone/test_{name}.py" for name in ("intake", "validation", "submission")),
+    ),
 }
 
 

@@ -12,11 +12,13 @@ import numpy as np
 
 from tinytorch.errors import explain
 
-__all__ = ["NOTHING", "Problem", "Steps", "Told", "plain"]
+__all__ = ["MOST_PROBLEMS", "NOTHING", "Problem", "Steps", "Told", "is_plain", "plain", "shortened"]
 
 Steps = tuple[str | int, ...]
 
 DEEPEST = 64
+MOST_PROBLEMS = 1000
+MOST_ELEMENTS = 50_000
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
@@ -67,11 +69,40 @@ class Problem:
         return explain(what, self.rule, _shown(self.value), at=self.path, remedy=self.remedy)
 
 
+def is_plain(document: object) -> bool:
+    """Say whether a document holds nothing that `plain` would change or refuse; much faster than that.
+
+    Example:
+        >>> is_plain({"sizes": [1, 2.5, None]}), is_plain({"sizes": (1, 2)})
+        (True, False)
+    """
+    level, texts, numbers = [document], list[str](), list[float]()
+    for _ in range(DEEPEST + 1):
+        below: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if kind is str:
+                texts.append(value)  # type: ignore[arg-type]
+            elif kind is float or kind is int:
+                numbers.append(value)  # type: ignore[arg-type]
+            elif kind is dict:
+                texts.extend(value)  # type: ignore[call-overload]
+                below.extend(value.values())  # type: ignore[attr-defined]
+            elif kind is list:
+                below.extend(value)  # type: ignore[call-overload]
+            elif value is not None and kind is not bool:
+                return False
+        if not below:
+            return _are_texts(texts) and all(map(_is_finite, numbers))
+        level = below
+    return False
+
+
 def plain(value: object) -> tuple[Any, list[Problem]]:
     """Copy a document into JSON's types, and list whatever has no place there.
 
     NumPy's numbers become Python's and tuples become lists. NaN, infinity, and values that JSON cannot hold are
-    problems; none stands in the copy for each.
+    problems; none stands in the copy for each. Of more than `MOST_PROBLEMS`, the first are listed.
 
     Example:
         >>> plain({"sizes": (1, np.int64(2))})
@@ -79,6 +110,45 @@ def plain(value: object) -> tuple[Any, list[Problem]]:
     """
     found: list[Problem] = []
     return _plain(value, (), (), found), found
+
+
+def shortened(document: Any, most: int = MOST_ELEMENTS) -> tuple[Any, set[Steps]]:
+    """Copy a document of JSON's types with at most so many elements of lists, but one of each; and say which were cut.
+
+    Example:
+        >>> shortened({"a": [1, 2], "b": [3, 4], "c": [5, 6]}, 3)
+        ({'a': [1, 2], 'b': [3], 'c': [5]}, {('b',), ('c',)})
+    """
+    shorter, lost = _Shorter(most), set[Steps]()
+    return shorter.copied(document, (), lost), lost
+
+
+@dataclass(slots=True)
+class _Shorter:
+    left: int
+
+    def copied(self, value: Any, at: Steps, lost: set[Steps]) -> Any:
+        if isinstance(value, dict):
+            return {name: self.copied(item, (*at, name), lost) for name, item in value.items()}
+        if not isinstance(value, list):
+            return value
+        kept = value[: max(1, self.left)]
+        self.left -= len(kept)
+        if len(kept) < len(value):
+            lost.add(at)
+        return [self.copied(item, (*at, index), lost) for index, item in enumerate(kept)]
+
+
+def _are_texts(values: list[str]) -> bool:
+    try:
+        return _is_unicode("".join(values))
+    except TypeError:  # a key that is no text
+        return False
+
+
+def _tell(found: list[Problem], problem: Problem) -> None:
+    if len(found) < MOST_PROBLEMS:  # each takes room, and nobody reads a million
+        found.append(problem)
 
 
 def _plain(value: object, steps: Steps, around: tuple[int, ...], found: list[Problem]) -> Any:
@@ -89,13 +159,13 @@ def _plain(value: object, steps: Steps, around: tuple[int, ...], found: list[Pro
     problem = _leaf_problem(value, steps)
     if problem is None:
         return value
-    found.append(problem)
+    _tell(found, problem)
     return None
 
 
 def _plain_inside(value: Any, steps: Steps, around: tuple[int, ...], found: list[Problem]) -> Any:
     if id(value) in around or len(around) >= DEEPEST:
-        found.append(Problem(steps, f"nested at most {DEEPEST} deep, and not hold itself", Told("more")))
+        _tell(found, Problem(steps, f"nested at most {DEEPEST} deep, and not hold itself", Told("more")))
         return None
     around = (*around, id(value))
     if isinstance(value, Mapping):
@@ -109,7 +179,7 @@ def _text_keys(value: Mapping[Any, object], steps: Steps, found: list[Problem]) 
         if isinstance(key, str) and _is_unicode(key):
             yield str(key), item
         else:
-            found.append(Problem(steps, "an object whose keys are text", Told(f"the key {_shown(key)}")))
+            _tell(found, Problem(steps, "an object whose keys are text", Told(f"the key {_shown(key)}")))
 
 
 def _leaf_problem(value: object, steps: Steps) -> Problem | None:

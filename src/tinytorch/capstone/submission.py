@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Protocol
 
 from tinytorch.benchmarking.clock import utc_now
+from tinytorch.capstone.intake import content_of, json_document
 from tinytorch.capstone.metrics import IMPROVEMENTS, improvements
 from tinytorch.capstone.validation import sound_copy
-from tinytorch.errors import DataError, RangeError, StateError, explain
+from tinytorch.errors import RangeError, StateError, explain
 from tinytorch.files import write_atomically
 
 __all__ = ["generate_submission", "load_submission", "save_submission"]
@@ -85,19 +85,10 @@ def load_submission(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a submission; whether its content is valid is for `validation.problems` to say.
 
     Raises:
-        DataError: If the file cannot be read, or is not UTF-8, not JSON, not one object; if it has NaN or infinity,
-            the same key twice in an object, or is nested too deep to read.
+        DataError: If the file cannot be read, is too large, or is not UTF-8, not JSON, not one object; if it has NaN
+            or infinity, the same key twice in an object, or is nested too deep to read.
     """
-    text = _text(path)
-    try:
-        document = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
-    except RecursionError as error:
-        raise DataError(explain("the file", "nested less deep", "too many brackets", at=os.fspath(path))) from error
-    except ValueError as error:  # JSON's own complaints, and those of the two hooks
-        raise DataError(explain("the file", "JSON", str(error), at=os.fspath(path))) from error
-    if not isinstance(document, dict):
-        raise DataError(explain("the file", "one JSON object", f"a {type(document).__name__}", at=os.fspath(path)))
-    return document
+    return json_document(content_of(path), os.fspath(path))
 
 
 def _part(report: Report) -> dict[str, Any]:
@@ -121,30 +112,8 @@ def _require_number(metrics: Mapping[str, Any], name: str, *, at: str) -> None:
     value = metrics.get(name)
     try:
         is_number = not isinstance(value, bool) and math.isfinite(value)  # type: ignore[arg-type]
-    except TypeError:
+    except (TypeError, OverflowError):  # no number, or an integer too large for a float
         is_number = False
     if not is_number:
         got = "nothing" if value is None else repr(value)
         raise RangeError(explain(name, "a finite number", got, at=f"$.{at}.metrics.{name}"))
-
-
-def _text(path: str | os.PathLike[str]) -> str:
-    try:
-        return Path(path).read_bytes().decode("utf-8-sig")  # some editors mark the beginning
-    except OSError as error:
-        raise DataError(explain("the file", "readable", error.strerror, at=os.fspath(path))) from error
-    except UnicodeDecodeError as error:
-        raise DataError(explain("the file", "UTF-8 text", f"{error.reason}", at=os.fspath(path))) from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise DataError(f"{name} is no number that JSON knows")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"the key {twice!r} stands twice in one object")
-    return made

@@ -1,21 +1,23 @@
 """Is this a submission, and do its numbers follow from each other? Every problem at once.
 
 Three steps: JSON's own types (`documents`), the published schema (`structure`), and the rules between fields (`rules`),
-which see only what the first two found sound.
+which see only what the steps before found sound.
 """
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from tinytorch.capstone.documents import Problem, Steps, plain
-from tinytorch.capstone.rules import RULES
-from tinytorch.capstone.structure import structure_problems
+from tinytorch.capstone.documents import MOST_PROBLEMS, Problem, Steps, Told, is_plain, plain, shortened
+from tinytorch.capstone.rules import STAGES
+from tinytorch.capstone.structure import schema_version, structure_problems
 from tinytorch.errors import SubmissionError
 
 __all__ = ["problems", "sound_copy", "validate_submission_schema"]
 
 Object = dict[str, Any]
+
+PACKED = {"labels", "predictions", "latency_nanoseconds", "batch_nanoseconds"}
 
 
 def validate_submission_schema(submission: object) -> bool:
@@ -38,7 +40,8 @@ def sound_copy(submission: object) -> Object:
     Raises:
         SubmissionError: If anything is wrong with it.
     """
-    document, found = _judged(submission)
+    document, unlike_json = plain(submission)
+    found = _judged(document, unlike_json)
     if found:
         heading = f"the submission has {len(found)} problem{'s' if len(found) > 1 else ''}:"
         raise SubmissionError("\n".join([heading, *(f"- {problem}" for problem in found)]), found)
@@ -48,20 +51,24 @@ def sound_copy(submission: object) -> Object:
 def problems(submission: object) -> list[Problem]:
     """List everything that is wrong with a submission; the text of each problem is one line.
 
+    Of more than a thousand problems, the first thousand are listed, and that there are more.
+
     Example:
         >>> len(problems({}))
         5
     """
-    return _judged(submission)[1]
+    return _judged(submission, []) if is_plain(submission) else _judged(*plain(submission))
 
 
-def _judged(submission: object) -> tuple[Any, list[Problem]]:
-    document, found = plain(submission)
-    found += structure_problems(document)
-    if isinstance(document, dict):
-        sound = _without(document, {problem.steps for problem in found})
-        found += [problem for rule in RULES for problem in rule(sound)]
-    return document, _first_of_each(found)
+def _judged(document: Any, unlike_json: list[Problem]) -> list[Problem]:
+    found = [*unlike_json, *structure_problems(document)]
+    if isinstance(document, dict) and len(unlike_json) < MOST_PROBLEMS:
+        sound = _sound_part(document, found) if found else document
+        for stage in STAGES[schema_version(document)]:
+            here = [problem for rule in stage for problem in rule(sound)]
+            sound = _without(sound, {problem.steps for problem in here}) if here else sound
+            found += here
+    return _first_of_each(found) if found else found
 
 
 def _first_of_each(found: list[Problem]) -> list[Problem]:
@@ -69,13 +76,26 @@ def _first_of_each(found: list[Problem]) -> list[Problem]:
     first: dict[Steps, Problem] = {}
     for problem in found:
         first.setdefault(problem.steps, problem)
-    return list(first.values())
+    if len(first) <= MOST_PROBLEMS:
+        return list(first.values())
+    more = Problem((), f"of at most {MOST_PROBLEMS:,} problems", Told("more"), "Mend the others first.")
+    return [*list(first.values())[:MOST_PROBLEMS], more]
+
+
+def _sound_part(document: Object, found: list[Problem]) -> Object:
+    shorter, cut = shortened(document)  # as far as the schema was asked
+    return _without(shorter, {problem.steps for problem in found} | cut)
 
 
 def _without(document: Object, unsound: set[Steps]) -> Object:
-    """Copy the sound values; a list with an unsound element is not sound."""
-    lists = {steps[:end] for steps in unsound for end, step in enumerate(steps) if isinstance(step, int)}
-    return _kept(document, (), unsound | lists)
+    """Copy the sound values; a list with an unsound element is not sound, and packed samples are one value."""
+    owners = {
+        steps[: end + (step in PACKED)]
+        for steps in unsound
+        for end, step in enumerate(steps)
+        if isinstance(step, int) or step in PACKED
+    }
+    return _kept(document, (), unsound | owners)
 
 
 def _kept(document: Object, at: Steps, unsound: set[Steps]) -> Object:

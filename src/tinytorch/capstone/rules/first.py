@@ -1,46 +1,30 @@
-"""The rules between the fields of a submission, which no schema can say.
-
-A rule takes a submission whose unsound values have been left out, and yields a problem for each value that contradicts
-another. Numbers beside raw samples must follow from them exactly; numbers that a person wrote may be rounded.
-"""
+"""The rules of version 1. Numbers beside raw samples must follow from them; those that a person wrote may be rounded."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from datetime import datetime
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 from tinytorch.capstone.documents import Problem, Steps
 from tinytorch.capstone.metrics import IMPROVEMENTS, ORDERED, Improvement, derived, improvements
+from tinytorch.capstone.rules.closeness import EXACT, LAST_BITS, ROUNDED, follows, half_unit, is_near, is_same, rounding, written
+from tinytorch.capstone.rules.dates import check_timestamp
 from tinytorch.capstone.verdicts import derived_certificate, derived_comparison
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["RULES"]
 
 Object = dict[str, Any]
 Rule = Callable[[Object], Iterator[Problem]]
 
-EXACT = 1e-6  # relative: far more than the last bits in which two machines may differ
-ROUNDED = 0.01  # relative: the most that the rounding of numbers written by hand may explain
 ROUNDED_DELTA = 0.0005  # absolute: the same for a difference of ratios, half a tenth of a point
-LAST_BITS = 1e-9
 SOURCES = {"half_width": "low and high", "within_certificate": "log_ratios and certificate"}
 OTHER_SOURCE: dict[Steps, str] = {
     ("comparison",): "log_ratios and margin",
     ("comparison", "certificate"): "its log_ratios",
 }
 AGAIN = "Let `tinytorch run` compute it."
-
-
-def check_timestamp(submission: Object) -> Iterator[Problem]:
-    """Refuse the 30th of February: the schema's pattern knows digits, not calendars."""
-    try:
-        datetime.fromisoformat(submission.get("timestamp", "2000-01-01T00:00"))
-    except ValueError:
-        rule, remedy = "a date and time that the calendar has", "Write it as 2026-01-31T12:00:00+00:00."
-        yield Problem(("timestamp",), rule, submission["timestamp"], remedy)
 
 
 def check_counts(submission: Object) -> Iterator[Problem]:
@@ -55,7 +39,7 @@ def check_derived(submission: Object) -> Iterator[Problem]:
     """Compute again what follows from raw numbers, and compare."""
     for steps, metrics in _models(submission):
         for name, expected in derived(metrics).items():
-            if name in metrics and not _follows(metrics[name], expected, _slack(metrics, name)):
+            if name in metrics and not follows(metrics[name], expected, _slack(metrics, name)):
                 yield _contradiction((*steps, name), metrics[name], expected)
 
 
@@ -65,7 +49,7 @@ def check_throughput(submission: Object) -> Iterator[Problem]:
     for steps, metrics in _models(submission):
         if name in metrics and source in metrics:
             expected = 1000 / metrics[source]
-            if not _follows(metrics[name], expected, _slack(metrics, name, source)):
+            if not follows(metrics[name], expected, _slack(metrics, name, source)):
                 yield _contradiction((*steps, name), metrics[name], expected)
 
 
@@ -90,7 +74,7 @@ def check_improvements(submission: Object) -> Iterator[Problem]:
         name = improvement.name
         if name in claimed and name in expected:
             slack = _claim_slack(improvement, claimed[name], baseline, optimized)
-            if not _is_near(claimed[name], expected[name], slack):
+            if not is_near(claimed[name], expected[name], slack):
                 yield _contradiction(("improvements", name), claimed[name], expected[name])
 
 
@@ -104,20 +88,9 @@ def check_comparison(submission: Object) -> Iterator[Problem]:
     )
     for steps, given, expected in parts:
         for name, value in expected.items():
-            if name in given and not _is_same(given[name], value):
-                rule = f"{_written(value)}, which follows from {SOURCES.get(name, OTHER_SOURCE[steps])}"
+            if name in given and not is_same(given[name], value):
+                rule = f"{written(value)}, which follows from {SOURCES.get(name, OTHER_SOURCE[steps])}"
                 yield Problem((*steps, name), rule, given[name], AGAIN)
-
-
-RULES: tuple[Rule, ...] = (
-    check_timestamp,
-    check_counts,
-    check_derived,
-    check_throughput,
-    check_order,
-    check_improvements,
-    check_comparison,
-)
 
 
 def _models(submission: Object) -> Iterator[tuple[Steps, Object]]:
@@ -129,54 +102,35 @@ def _models(submission: Object) -> Iterator[tuple[Steps, Object]]:
 def _claim_slack(improvement: Improvement, claimed: float, baseline: Object, optimized: Object) -> float:
     """Say how far, absolutely, rounding by hand may have moved an improvement."""
     source, measured = improvement.source, _is_measured(baseline) and _is_measured(optimized)
-    half = 0.0 if measured else _half_unit(claimed)
+    half = 0.0 if measured else half_unit(claimed)
     if source == "accuracy":
         return min(half, ROUNDED_DELTA) + LAST_BITS
     relative = half / claimed + _slack(baseline, source) + _slack(optimized, source)
     return claimed * min(relative, EXACT if measured else ROUNDED)
 
 
-def _is_same(given: Any, expected: Any) -> bool:
-    return given == expected if isinstance(expected, str) else _follows(given, expected, EXACT)
-
-
-def _written(expected: Any) -> str:
-    return "null" if expected is None else repr(expected)
-
-
-def _follows(given: float | None, expected: float | None, slack: float) -> bool:
-    if given is None or expected is None:
-        return given is expected
-    return _is_near(given, expected, slack * abs(expected) + LAST_BITS * EXACT)
-
-
-def _is_near(given: float, expected: float, distance: float) -> bool:
-    return math.isfinite(expected) and abs(given - expected) <= distance  # infinity would be near to infinity
-
-
 def _slack(metrics: Object, *names: str) -> float:
     """Say how far, relatively, rounding may have moved what is computed from these metrics."""
     if _is_measured(metrics):
         return EXACT
-    halves = [_half_unit(metrics[name]) / abs(metrics[name]) for name in names if metrics[name]]
-    return max(EXACT, min(sum(halves), ROUNDED))
+    return rounding(*(metrics[name] for name in names))
 
 
 def _is_measured(metrics: Object) -> bool:
     return "latency_samples_ns" in metrics
 
 
-def _half_unit(number: float) -> float:
-    """Give half of the last written decimal: 0.005 for 0.25.
-
-    Example:
-        >>> _half_unit(0.25), _half_unit(3)
-        (0.005, 0.5)
-    """
-    exponent = Decimal(repr(number)).as_tuple().exponent
-    return 0.5 * 10.0 ** int(exponent)
-
-
 def _contradiction(steps: Steps, given: object, expected: float | None) -> Problem:
-    rule = f"{_written(expected)}, which follows from the other metrics"
+    rule = f"{written(expected)}, which follows from the other metrics"
     return Problem(steps, rule, given, "Let the report compute it.")
+
+
+RULES: tuple[Rule, ...] = (
+    check_timestamp,
+    check_counts,
+    check_derived,
+    check_throughput,
+    check_order,
+    check_improvements,
+    check_comparison,
+)

@@ -1,0 +1,136 @@
+"""The metrics of each model: computed again from its samples, and in an order that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from tinytorch.capstone.documents import NOTHING, Problem, Steps
+from tinytorch.capstone.rules.closeness import EXACT, follows, is_same, rounding, written
+from tinytorch.capstone.rules.parts import inside, models
+
+__all__ = ["check_batches", "check_intervals", "check_metrics", "check_order", "check_origins", "check_throughput"]
+
+Object = dict[str, Any]
+
+SEEN_BY_ALL = ("latency_mean_seconds", "throughput_single_samples_per_second")
+ORDERED = tuple(f"latency_{name}_seconds" for name in ("min", "p50", "p90", "p99", "max"))
+AROUND_THE_MEAN = tuple(f"latency_{name}_seconds" for name in ("min", "mean", "max"))
+ESTIMATES = (
+    "accuracy",
+    *(f"latency_{name}_seconds" for name in ("mean", "p50", "p90", "p99")),
+    "throughput_batch_samples_per_second",
+)
+SOURCES = {
+    "accuracy": "samples.correct_count and samples.test_count",
+    "throughput_batch_samples_per_second": "samples.batch_nanoseconds and protocol.batch_size",
+}
+LATENCIES = "samples.latency_nanoseconds"
+MEMBERS = ("value", "low", "high", "confidence")
+AGAIN = "Let `tinytorch run` compute it."
+
+
+def check_metrics(submission: Object) -> Iterator[Problem]:
+    """Accuracy, latencies and throughputs, with their intervals, follow from the samples."""
+    from tinytorch.capstone.record.derived import derived_metrics
+
+    for part, model in models(submission):
+        metrics = inside(model, "metrics")
+        if "samples" in model:
+            for name, expected in derived_metrics(model, submission).items():
+                if name in metrics:
+                    source = SOURCES.get(name, LATENCIES)
+                    yield from _differences((part, "metrics", name), metrics[name], expected, source)
+
+
+def check_origins(submission: Object) -> Iterator[Problem]:
+    """What follows from samples is called derived, and what nothing in the file shows is called declared."""
+    for part, model in models(submission):
+        samples, metrics = inside(model, "samples"), inside(model, "metrics")
+        for name in ESTIMATES:
+            estimate = metrics.get(name)
+            if not estimate or "origin" not in estimate:
+                continue
+            shown = _is_shown(name, samples)
+            if shown != (estimate["origin"] == "derived") or estimate["origin"] == "measured":
+                rule = f"derived, as {SOURCES.get(name, LATENCIES)} show it" if shown else "declared, as no samples show it"
+                yield Problem((part, "metrics", name, "origin"), rule, estimate["origin"], "Call it so.")
+
+
+def check_batches(submission: Object) -> Iterator[Problem]:
+    """Times of batches stand beside the number of samples in a batch."""
+    size = inside(submission, "protocol").get("batch_size")
+    for part, model in models(submission):
+        if size is None and "batch_nanoseconds" in inside(model, "samples"):
+            steps, rule = ("protocol", "batch_size"), f"there, as {part}.samples.batch_nanoseconds are"
+            yield Problem(steps, rule, NOTHING, "Add it.")
+
+
+def check_throughput(submission: Object) -> Iterator[Problem]:
+    """The throughput of single samples is 1 over the mean latency, but for the rounding of declared numbers."""
+    source, name = SEEN_BY_ALL
+    for part, model in models(submission):
+        metrics = inside(model, "metrics")
+        mean, given = inside(metrics, source).get("value"), metrics.get(name)
+        if mean is None or given is None or follows(given, 1 / mean, EXACT):
+            continue
+        is_measured = "latency_nanoseconds" in inside(model, "samples")
+        if is_measured or not follows(given, 1 / mean, rounding(given, mean)):
+            yield Problem((part, "metrics", name), f"{1 / mean!r}, which is 1 / {source}", given, AGAIN)
+
+
+def check_order(submission: Object) -> Iterator[Problem]:
+    """The percentiles rise, and they and the mean lie between the shortest and the longest time."""
+    for part, model in models(submission):
+        metrics = inside(model, "metrics")
+        for names in (ORDERED, AROUND_THE_MEAN):
+            there = [(name, value) for name in names if (value := _value(metrics.get(name))) is not None]
+            for (lower, least), (upper, value) in pairwise(there):
+                if least > value * (1 + EXACT):
+                    steps = (part, "metrics", upper, *(["value"] if isinstance(metrics[upper], dict) else []))
+                    yield Problem(steps, f"at least {lower}, {least!r}", value, "Compute both from the same samples.")
+
+
+def check_intervals(submission: Object) -> Iterator[Problem]:
+    """Each interval holds its value, and where there is no value a reason says why."""
+    for part, model in models(submission):
+        metrics = inside(model, "metrics")
+        for name in ESTIMATES:
+            estimate = metrics.get(name)
+            if estimate:
+                yield from _disorder((part, "metrics", name), estimate)
+
+
+def _differences(steps: Steps, given: Any, expected: Any, source: str) -> Iterator[Problem]:
+    if not isinstance(expected, dict):
+        if not is_same(given, expected):
+            yield Problem(steps, f"{written(expected)}, which follows from {source}", given, AGAIN)
+    elif given is None:
+        yield Problem(steps, f"an estimate, which follows from {source}", None, AGAIN)
+    else:
+        for name in MEMBERS:
+            if name in given:
+                yield from _differences((*steps, name), given[name], expected[name], source)
+
+
+def _is_shown(name: str, samples: Object) -> bool:
+    if name == "accuracy":
+        return samples.keys() >= {"correct_count", "test_count"}
+    return ("batch_nanoseconds" if name.startswith("throughput") else "latency_nanoseconds") in samples
+
+
+def _disorder(steps: Steps, estimate: Object) -> Iterator[Problem]:
+    value, low, high = estimate.get("value"), estimate.get("low"), estimate.get("high")
+    middle = high if value is None else value
+    if low is not None and middle is not None and low > middle + EXACT * abs(middle):
+        yield Problem((*steps, "low"), f"at most {middle!r}", low, AGAIN)
+    if value is not None and high is not None and high < value - EXACT * abs(value):
+        yield Problem((*steps, "high"), f"at least {value!r}", high, AGAIN)
+    if value is None and "value" in estimate and "reason" not in estimate:
+        yield Problem((*steps, "reason"), "there where the value is null", NOTHING, "Say why there is none.")
+
+
+def _value(metric: Any) -> float | None:
+    found: float | None = metric.get("value") if isinstance(metric, dict) else metric
+    return found
