@@ -73,8 +73,8 @@ def json_document(content: bytes, name: str) -> Object:
 
     Raises:
         DataError: If it is not UTF-8, not JSON, not one object; if it has NaN or infinity, the same key twice in an
-            object, a whole number of more than `MOST_DIGITS` digits, more of a mark than `MOST_MARKS` says, or is nested too
-            deep.
+            object, a whole number of more than `MOST_DIGITS` digits, more of a mark than `MOST_MARKS` says, or is
+            nested too deep.
 
     Example:
         >>> json_document(b'{"a": [1, 2.5]}', "s.json")
@@ -87,10 +87,12 @@ def json_document(content: bytes, name: str) -> Object:
 
 
 def _read(path: str | os.PathLike[str], most: int) -> bytes:
-    with open(path, "rb", opener=_open_at_once) as file:  # noqa: PTH123  pathlib has no opener
+    with open(path, "rb", opener=_open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             remedy = "Write it to a file first."
-            raise DataError(explain("the file", "a regular file", "a pipe or device", at=os.fspath(path), remedy=remedy))
+            raise DataError(
+                explain("the file", "a regular file", "a pipe or device", at=os.fspath(path), remedy=remedy)
+            )
         content = file.read(most + 1)  # whatever the system says of the size: that may change, and is 0 under /proc
     if len(content) > most:
         got = f"{max(Path(path).stat().st_size, len(content)):,} bytes"

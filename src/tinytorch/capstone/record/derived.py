@@ -38,6 +38,7 @@ __all__ = [
     "derived_improvements",
     "derived_metrics",
     "derived_samples",
+    "judged_answers",
     "value_of",
 ]
 
@@ -162,9 +163,19 @@ def _paired(baseline: NDArray[np.bool_], optimized: NDArray[np.bool_], margin: f
         "only_optimized": int((~baseline & optimized).sum()),
         "both_wrong": int((~baseline & ~optimized).sum()),
     }
-    both, lost, gained, neither = counts.values()
+    return counts | judged_answers(tuple(counts.values()), margin)
+
+
+def judged_answers(counts: tuple[int, ...], margin: float) -> Object:
+    """Compare two models by how many questions both, only the baseline, only the optimized one, and neither got right.
+
+    Example:
+        >>> judged_answers((90, 5, 5, 0), 0.01)["difference"]
+        0.0
+    """
+    both, lost, gained, neither = counts
     found = non_inferiority(both, lost, gained, neither, margin)
-    return counts | {
+    return {
         "mcnemar_p": found.p_value,
         "difference": found.difference.value,
         "low": found.difference.low,

@@ -21,7 +21,6 @@ from tinytorch.capstone.rules.metrics import (
 from tinytorch.capstone.rules.pairs import (
     check_accuracy_comparison,
     check_accuracy_counts,
-    check_attempts,
     check_certificate,
     check_comparison,
     check_improvements,
@@ -58,7 +57,6 @@ STAGES: dict[int, tuple[tuple[Rule, ...], ...]] = {
             check_accuracy_comparison,
             check_accuracy_counts,
             check_margin,
-            check_attempts,
         ),
     ),
 }

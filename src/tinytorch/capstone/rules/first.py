@@ -1,4 +1,4 @@
-"""The rules of version 1. Numbers beside raw samples must follow from them; those that a person wrote may be rounded."""
+"""The rules of version 1: numbers beside raw samples follow from them, those that a person wrote may be rounded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from typing import Any
 
 from tinytorch.capstone.documents import Problem, Steps
 from tinytorch.capstone.metrics import IMPROVEMENTS, ORDERED, Improvement, derived, improvements
-from tinytorch.capstone.rules.closeness import EXACT, LAST_BITS, ROUNDED, follows, half_unit, is_near, is_same, rounding, written
+from tinytorch.capstone.rules.closeness import (
+    EXACT,
+    LAST_BITS,
+    ROUNDED,
+    follows,
+    half_unit,
+    is_near,
+    is_same,
+    rounding,
+    written,
+)
 from tinytorch.capstone.rules.dates import check_timestamp
 from tinytorch.capstone.verdicts import derived_certificate, derived_comparison
 

@@ -54,7 +54,11 @@ def check_origins(submission: Object) -> Iterator[Problem]:
                 continue
             shown = _is_shown(name, samples)
             if shown != (estimate["origin"] == "derived") or estimate["origin"] == "measured":
-                rule = f"derived, as {SOURCES.get(name, LATENCIES)} show it" if shown else "declared, as no samples show it"
+                rule = (
+                    f"derived, as {SOURCES.get(name, LATENCIES)} show it"
+                    if shown
+                    else "declared, as no samples show it"
+                )
                 yield Problem((part, "metrics", name, "origin"), rule, estimate["origin"], "Call it so.")
 
 

@@ -1,18 +1,17 @@
-"""Two models beside each other: what was gained, how sure that is, and what choosing among attempts adds to it."""
+"""Two models beside each other: what was gained, and how sure that is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from tinytorch.capstone.documents import NOTHING, Problem, Steps
+from tinytorch.capstone.documents import Problem, Steps
 from tinytorch.capstone.rules.closeness import EXACT, LAST_BITS, ROUNDED, half_unit, is_near, is_same, rounding, written
 from tinytorch.capstone.rules.parts import inside, models
 
 __all__ = [
     "check_accuracy_comparison",
     "check_accuracy_counts",
-    "check_attempts",
     "check_certificate",
     "check_comparison",
     "check_improvements",
@@ -29,17 +28,18 @@ AGAIN = "Let `tinytorch run` compute it."
 
 
 def check_improvements(submission: Object) -> Iterator[Problem]:
-    """Speed-up, compression and accuracy gained follow from the two models' metrics, but for declared numbers' rounding."""
+    """Speed-up, compression and accuracy gained follow from both models' metrics, but for declared numbers' rounding."""
     claimed = inside(submission, "improvements")
     if not claimed:
         return
     from tinytorch.capstone.record.derived import derived_improvements
 
     for name, expected in derived_improvements(submission).items():
-        given = claimed.get(name, expected)
-        if not is_near(given, expected, _exactly(name, expected)) and not is_near(given, expected, _slack(name, submission)):
-            rule = f"{written(expected)}, which follows from {IMPROVED[name]} of both models"
-            yield Problem(("improvements", name), rule, given, AGAIN)
+        given: float = claimed.get(name, expected)
+        if is_near(given, expected, _last_digits(name, expected)) or is_near(given, expected, _slack(name, submission)):
+            continue
+        rule = f"{written(expected)}, which follows from {IMPROVED[name]} of both models"
+        yield Problem(("improvements", name), rule, given, AGAIN)
 
 
 def check_comparison(submission: Object) -> Iterator[Problem]:
@@ -70,8 +70,9 @@ def check_accuracy_comparison(submission: Object) -> Iterator[Problem]:
     from tinytorch.capstone.record.derived import derived_accuracy_comparison, judged_answers
 
     expected, source = derived_accuracy_comparison(submission), "labels and predictions"
-    if not expected and claimed.keys() >= {*COUNTS, "margin"} and any(claimed[name] for name in COUNTS):
-        expected, source = judged_answers([claimed[name] for name in COUNTS], claimed["margin"]), "its counts and margin"
+    if not expected and claimed.keys() >= {*COUNTS, "margin"}:
+        counts, margin, source = tuple(claimed[name] for name in COUNTS), claimed["margin"], "its counts and margin"
+        expected = judged_answers(counts, margin) if any(counts) and 0 < margin < 1 else {}
     yield from _differences(("accuracy_comparison",), claimed, expected, source)
 
 
@@ -98,38 +99,13 @@ def check_margin(submission: Object) -> Iterator[Problem]:
         yield Problem(("accuracy_comparison", "margin"), rule, given, "Judge by the margin that was named before.")
 
 
-def check_attempts(submission: Object) -> Iterator[Problem]:
-    """No more attempts were aborted than made, and what choosing the best adds follows from their number."""
-    attempts = inside(submission, "attempts")
-    if not attempts:
-        return
-    preceding, aborted = attempts.get("preceding"), attempts.get("aborted", 0)
-    if preceding is None:
-        return
-    if aborted > preceding:
-        rule = f"at most preceding, {preceding}"
-        yield Problem(("attempts", "aborted"), rule, aborted, "Read both from the ledger.")
-    expected = _inflation(preceding, inside(submission, "comparison").get("log_ratios"))
-    given = attempts.get("best_of_inflation")
-    if not is_same(given, expected):
-        rule = f"{written(expected)}, which follows from preceding and the comparison's log_ratios"
-        yield Problem(("attempts", "best_of_inflation"), rule, NOTHING if given is None else given, AGAIN)
-
-
-def _inflation(preceding: int, log_ratios: list[list[float]] | None) -> float | None:
-    from tinytorch.capstone.provenance.inflation import best_of_inflation, standard_error
-
-    error = standard_error(log_ratios) if log_ratios else None
-    return None if error is None else best_of_inflation(preceding + 1, error)
-
-
 def _differences(steps: Steps, given: Object, expected: Object, source: str) -> Iterator[Problem]:
     for name, value in expected.items():
         if name in given and not is_same(given[name], value):
             yield Problem((*steps, name), f"{written(value)}, which follows from {source}", given[name], AGAIN)
 
 
-def _exactly(name: str, expected: float) -> float:
+def _last_digits(name: str, expected: float) -> float:
     return LAST_BITS if name == "accuracy_delta" else EXACT * abs(expected)
 
 
@@ -142,6 +118,6 @@ def _slack(name: str, submission: Object) -> float:
     if name == "accuracy_delta":
         return min(half_unit(claimed), ROUNDED_DELTA) + LAST_BITS
     if name == "compression_ratio":  # bytes are whole
-        return min(half_unit(claimed), ROUNDED * claimed)
+        return float(min(half_unit(claimed), ROUNDED * claimed))
     means = [parts[part]["metrics"][IMPROVED[name]]["value"] for part in ("baseline", "optimized")]
-    return claimed * rounding(claimed, *means)
+    return float(claimed * rounding(claimed, *means))
