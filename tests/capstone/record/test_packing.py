@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinytorch.capstone.record import pack_integers, pack_labels, unpack_integers, unpack_labels
@@ -20,6 +20,7 @@ def packed(data, count, encoding=DELTAS):
     return {"encoding": encoding, "count": count, "data": base64.b64encode(zlib.compress(data)).decode()}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-LARGEST, LARGEST), max_size=40))
 @example([2, -LARGEST, LARGEST])
 def test_integers_come_back_as_they_were(values):
@@ -29,6 +30,7 @@ def test_integers_come_back_as_they_were(values):
     assert made["count"] == len(values)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**31 - 1), max_size=40))
 def test_labels_come_back_as_they_were(values):
     """Every class index below 2^31."""
@@ -141,6 +143,7 @@ def test_only_class_indices_are_packed_as_labels(values):
         pack_labels(values)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 50), st.sampled_from([DELTAS, BITS]))
 def test_any_bytes_are_unpacked_or_refused(data, count, encoding):
     """Never another error, and never another number of integers."""
