@@ -28,7 +28,7 @@ AGAIN = "Let `tinytorch run` compute it."
 
 
 def check_improvements(submission: Object) -> Iterator[Problem]:
-    """Speed-up, compression and accuracy gained follow from both models' metrics, but for declared numbers' rounding."""
+    """Speed-up, compression and accuracy gained follow from both models' metrics, but for rounding by hand."""
     claimed = inside(submission, "improvements")
     if not claimed:
         return
