@@ -39,7 +39,7 @@ def rounding(*numbers: float) -> float:
     """Say how far, relatively, rounding the factors of a product by hand may have moved it, at least `EXACT`.
 
     Example:
-        >>> rounding(0.25), rounding(0.250001)
+        >>> rounding(0.25), round(rounding(0.250001), 9)
         (0.01, 2e-06)
     """
     halves = [half_unit(number) / abs(number) for number in numbers if number]
