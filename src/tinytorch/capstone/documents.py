@@ -116,8 +116,8 @@ def shortened(document: Any, most: int = MOST_ELEMENTS) -> tuple[Any, set[Steps]
     """Copy a document of JSON's types with at most so many elements of lists, but one of each; and say which were cut.
 
     Example:
-        >>> shortened({"a": [1, 2], "b": [3, 4], "c": [5, 6]}, 3)
-        ({'a': [1, 2], 'b': [3], 'c': [5]}, {('b',), ('c',)})
+        >>> shortened({"a": [1, 2], "b": [3], "c": [4, 5]}, 3)
+        ({'a': [1, 2], 'b': [3], 'c': [4]}, {('c',)})
     """
     shorter, lost = _Shorter(most), set[Steps]()
     return shorter.copied(document, (), lost), lost
