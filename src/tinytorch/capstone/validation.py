@@ -65,10 +65,15 @@ def _judged(document: Any, unlike_json: list[Problem]) -> list[Problem]:
     if isinstance(document, dict) and len(unlike_json) < MOST_PROBLEMS:
         sound = _sound_part(document, found) if found else document
         for stage in STAGES[schema_version(document)]:
-            here = [problem for rule in stage for problem in rule(sound)]
-            sound = _without(sound, {problem.steps for problem in here}) if here else sound
-            found += here
+            found += [problem for rule in stage for problem in rule(sound)]
+            if found:
+                sound = _without(sound, {_owner(problem.steps) for problem in found})
     return _first_of_each(found) if found else found
+
+
+def _owner(steps: Steps) -> Steps:
+    """Give the packed samples that a value belongs to, as they are one value; of others, the value."""
+    return next((steps[: end + 1] for end, step in enumerate(steps) if step in PACKED), steps)
 
 
 def _first_of_each(found: list[Problem]) -> list[Problem]:
@@ -88,14 +93,9 @@ def _sound_part(document: Object, found: list[Problem]) -> Object:
 
 
 def _without(document: Object, unsound: set[Steps]) -> Object:
-    """Copy the sound values; a list with an unsound element is not sound, and packed samples are one value."""
-    owners = {
-        steps[: end + (step in PACKED)]
-        for steps in unsound
-        for end, step in enumerate(steps)
-        if isinstance(step, int) or step in PACKED
-    }
-    return _kept(document, (), unsound | owners)
+    """Copy the sound values; a list with an unsound element is not sound."""
+    lists = {steps[:end] for steps in unsound for end, step in enumerate(steps) if isinstance(step, int)}
+    return _kept(document, (), unsound | lists)
 
 
 def _kept(document: Object, at: Steps, unsound: set[Steps]) -> Object:

@@ -33,20 +33,19 @@ __all__ = ["RULES", "STAGES", "Rule"]
 
 Rule = Callable[[dict[str, Any]], Iterator[Problem]]
 
-# By version, in stages: what one stage finds unsound, the next does not see.
+# By version, in stages: what one stage finds unsound, the next does not see. The first one asks whether samples are
+# there, whatever they are worth; the second unpacks them.
 STAGES: dict[int, tuple[tuple[Rule, ...], ...]] = {
     1: (first.RULES,),
     2: (
-        (check_packed,),
+        (check_packed, check_origins, check_batches),
         (
             check_timestamp,
             check_git,
             check_counts,
             check_predictions,
             check_classes,
-            check_batches,
             check_metrics,
-            check_origins,
             check_throughput,
             check_order,
             check_intervals,
@@ -54,9 +53,9 @@ STAGES: dict[int, tuple[tuple[Rule, ...], ...]] = {
             check_improvements,
             check_comparison,
             check_certificate,
+            check_margin,
             check_accuracy_comparison,
             check_accuracy_counts,
-            check_margin,
         ),
     ),
 }
