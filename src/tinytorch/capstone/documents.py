@@ -219,4 +219,6 @@ def _step(step: str | int) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) > 10**30:
         return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, Told) and value.words.isprintable():
+        return value.words
     return _SHORT.repr(value)

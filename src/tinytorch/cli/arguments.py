@@ -65,6 +65,8 @@ def _add_validate(add: Add) -> ArgumentParser:
     summary = "check submissions and list every problem in them"
     command = add("validate", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
     command.add_argument("files", nargs="+", metavar="FILE", help="a submission, as `tinytorch run` writes it")
+    where = "where the models' files are, all of them (default: beside each submission, those that are there)"
+    command.add_argument("--artifacts", metavar="FOLDER", help=where)
     return command
 
 

@@ -232,12 +232,14 @@ def test_a_known_bad_submission_is_rejected_for_the_right_reason(of, changed, ro
     assert words in said(changed(of(path, rows), path, value), place)
 
 
-@pytest.mark.parametrize(("row", "rows"), BOTH)
+# without it the next rules could not unpack anything
+REMOVABLE = [param for param in BOTH if param.values[0][0] != "check_packed"]
+
+
+@pytest.mark.parametrize(("row", "rows"), REMOVABLE)
 def test_it_is_that_rule_which_rejects_it(of, changed, monkeypatch, row, rows):
     """Without the rule, nothing says so."""
     name, path, value, place, words = row
-    if name == "check_packed":
-        pytest.skip("without it the next rules could not unpack anything")
     less = tuple(tuple(rule for rule in stage if rule.__name__ != name) for stage in STAGES[2])
     monkeypatch.setitem(validation.STAGES, 2, less)
     assert words not in said(changed(of(path, rows), path, value), place)

@@ -17,6 +17,7 @@ from tinytorch.capstone.rules.metrics import (
     check_order,
     check_origins,
     check_throughput,
+    declared_paths,
 )
 from tinytorch.capstone.rules.pairs import (
     check_accuracy_comparison,
@@ -29,7 +30,7 @@ from tinytorch.capstone.rules.pairs import (
 from tinytorch.capstone.rules.samples import check_classes, check_counts, check_packed, check_predictions
 from tinytorch.capstone.rules.surroundings import check_baseline, check_git
 
-__all__ = ["RULES", "STAGES", "Rule"]
+__all__ = ["RULES", "STAGES", "Rule", "declared_paths"]
 
 Rule = Callable[[dict[str, Any]], Iterator[Problem]]
 

@@ -10,7 +10,15 @@ from tinytorch.capstone.documents import NOTHING, Problem, Steps
 from tinytorch.capstone.rules.closeness import EXACT, follows, is_same, rounding, written
 from tinytorch.capstone.rules.parts import inside, models
 
-__all__ = ["check_batches", "check_intervals", "check_metrics", "check_order", "check_origins", "check_throughput"]
+__all__ = [
+    "check_batches",
+    "check_intervals",
+    "check_metrics",
+    "check_order",
+    "check_origins",
+    "check_throughput",
+    "declared_paths",
+]
 
 Object = dict[str, Any]
 
@@ -104,6 +112,21 @@ def check_intervals(submission: Object) -> Iterator[Problem]:
             estimate = metrics.get(name)
             if estimate:
                 yield from _disorder((part, "metrics", name), estimate)
+
+
+def declared_paths(submission: Object) -> list[str]:
+    """List the estimates of a valid submission that nothing in it shows, as its author says.
+
+    Example:
+        >>> declared_paths({"baseline": {"metrics": {"accuracy": {"value": 0.9, "origin": "declared"}}}})
+        ['$.baseline.metrics.accuracy']
+    """
+    return [
+        f"$.{part}.metrics.{name}"
+        for part, model in models(submission)
+        for name in ESTIMATES
+        if isinstance(estimate := inside(model, "metrics").get(name), dict) and estimate["origin"] == "declared"
+    ]
 
 
 def _differences(steps: Steps, given: Any, expected: Any, source: str) -> Iterator[Problem]:
