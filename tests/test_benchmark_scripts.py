@@ -1,5 +1,6 @@
 """The scripts that measure speed: their arithmetic, and a short run of each."""
 
+import itertools
 import json
 import math
 import random
@@ -22,6 +23,7 @@ from benchmarks import (
     language,
     neighbour,
     rivals,
+    validation,
     vision,
 )
 from benchmarks.footprint import rise
@@ -29,6 +31,7 @@ from benchmarks.neighbour import bursting
 from benchmarks.paired import summarize
 from benchmarks.startup import interval
 from tinytorch.benchmarking import PRESETS, Design
+from tinytorch.capstone.validation import problems
 from tinytorch.core import ops
 from tinytorch.perf.acceleration import accelerate
 
@@ -273,3 +276,20 @@ def test_training_for_the_headline_ends_in_time_and_says_that_something_is_left(
     asked = ("--train-only", "--only", "digits", "--smoke", "--cache", str(tmp_path))
     assert headline.main([*asked, "--seconds", "0"]) == headline.LEFT
     assert headline.main(list(asked)) == 0
+
+
+def test_validation_is_timed_from_bytes_and_from_documents(tmp_path):
+    """Every submission is valid, or nothing is timed."""
+    output = tmp_path / "figures.json"
+    assert "on one core" in run("validation", "--smoke", "--output", str(output))
+    found = json.loads(output.read_text())
+    assert (found["count"], found["from_bytes_seconds"] > found["judging_seconds"] > 0) == (300, True)
+
+
+def test_the_submissions_that_are_timed_have_numbers_of_their_own():
+    """And no raw samples; one with a number changed is refused."""
+    first, second = (json.loads(text) for text in itertools.islice(validation.texts(), 2))
+    assert first["improvements"] != second["improvements"]
+    assert "latency_nanoseconds" not in json.dumps(first)
+    assert problems(first) == []
+    assert [problem.path for problem in problems(first | {"improvements": second["improvements"]})] != []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from reprlib import Repr
 from typing import Any
 
@@ -76,25 +77,22 @@ def is_plain(document: Any) -> bool:
         >>> is_plain({"sizes": [1, 2.5, None]}), is_plain({"sizes": (1, 2)})
         (True, False)
     """
-    level, texts, numbers = [document], list[Any](), list[Any]()
-    for _ in range(DEEPEST + 1):
-        below: list[Any] = []
-        for value in level:
-            kind: Any = type(value)
-            if kind is str:
-                texts.append(value)
-            elif kind is float or kind is int:
-                numbers.append(value)
-            elif kind is dict:
-                texts.extend(value)
-                below.extend(value.values())
-            elif kind is list:
-                below.extend(value)
-            elif value is not None and kind is not bool:
-                return False
-        if not below:
-            return _are_texts(texts) and all(map(_is_finite, numbers))
-        level = below
+    texts, numbers, dicts, lists, others = list[Any](), list[Any](), list[Any](), list[Any](), list[Any]()
+    kept = {str: texts, float: numbers, int: numbers, dict: dicts, list: lists, bool: others, type(None): others}
+    keep: dict[type, Callable[[Any], None]] = {kind: found.append for kind, found in kept.items()}
+    level: Iterable[Any] = (document,)
+    try:
+        for _ in range(DEEPEST + 1):
+            for value in level:
+                keep[type(value)](value)
+            if not dicts and not lists:
+                return _is_unicode("".join(texts)) and all(map(math.isfinite, numbers))
+            texts.extend(chain.from_iterable(dicts))
+            level = [*chain.from_iterable(map(dict.values, dicts)), *chain.from_iterable(lists)]
+            dicts.clear()
+            lists.clear()
+    except (KeyError, TypeError, OverflowError):  # another type, a key that is no text, an integer beyond all floats
+        return False
     return False
 
 
@@ -137,13 +135,6 @@ class _Shorter:
         if len(kept) < len(value):
             lost.add(at)
         return [self.copied(item, (*at, index), lost) for index, item in enumerate(kept)]
-
-
-def _are_texts(values: list[str]) -> bool:
-    try:
-        return _is_unicode("".join(values))
-    except TypeError:  # a key that is no text
-        return False
 
 
 def _tell(found: list[Problem], problem: Problem) -> None:

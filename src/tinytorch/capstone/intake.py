@@ -107,7 +107,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def _text(content: bytes, name: str) -> str:
     for mark, most in MOST_MARKS.items():
-        count = content.count(mark.encode())
+        count = content.count(mark.encode()) if len(content) > most else 0
         if count > most:
             raise DataError(explain("the file", f"of at most {most:,} times {mark!r}", f"{count:,}", at=name))
     try:
@@ -118,9 +118,7 @@ def _text(content: bytes, name: str) -> str:
 
 def _parsed(text: str, name: str) -> Any:
     try:
-        return json.loads(
-            text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_object_of_distinct_keys
-        )
+        return READER.decode(text)
     except RecursionError as error:
         raise DataError(explain("the file", "nested less deep", "too many brackets", at=name)) from error
     except ValueError as error:  # JSON's own complaints, and those of the hooks
@@ -144,3 +142,8 @@ def _object_of_distinct_keys(pairs: list[tuple[str, Any]]) -> Object:
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise DataError(f"the key {twice!r} stands twice in one object")
     return made
+
+
+READER = json.JSONDecoder(
+    parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_object_of_distinct_keys
+)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tinytorch.capstone.documents import NOTHING, Problem, Steps
@@ -97,11 +96,7 @@ def check_order(submission: Object) -> Iterator[Problem]:
     for part, model in models(submission):
         metrics = inside(model, "metrics")
         for names in (ORDERED, AROUND_THE_MEAN):
-            there = [(name, value) for name in names if (value := _value(metrics.get(name))) is not None]
-            for (lower, least), (upper, value) in pairwise(there):
-                if least > value * (1 + EXACT):
-                    steps = (part, "metrics", upper, *(["value"] if isinstance(metrics[upper], dict) else []))
-                    yield Problem(steps, f"at least {lower}, {least!r}", value, "Compute both from the same samples.")
+            yield from _descents((part, "metrics"), metrics, names)
 
 
 def check_intervals(submission: Object) -> Iterator[Problem]:
@@ -141,6 +136,19 @@ def _differences(steps: Steps, given: Any, expected: Any, source: str) -> Iterat
                 yield from _differences((*steps, name), given[name], expected[name], source)
 
 
+def _descents(steps: Steps, metrics: Object, names: Sequence[str]) -> Iterator[Problem]:
+    lower, least = "", 0.0
+    for name in names:
+        metric = metrics.get(name)
+        value = metric.get("value") if isinstance(metric, dict) else metric
+        if value is None:
+            continue
+        if least > value * (1 + EXACT):
+            place = (*steps, name, "value") if isinstance(metric, dict) else (*steps, name)
+            yield Problem(place, f"at least {lower}, {least!r}", value, "Compute both from the same samples.")
+        lower, least = name, value
+
+
 def _is_shown(name: str, samples: Object) -> bool:
     if name == "accuracy":
         return samples.keys() >= {"correct_count", "test_count"}
@@ -156,8 +164,3 @@ def _disorder(steps: Steps, estimate: Object) -> Iterator[Problem]:
         yield Problem((*steps, "high"), f"at least {value!r}", high, AGAIN)
     if value is None and "value" in estimate and "reason" not in estimate:
         yield Problem((*steps, "reason"), "there where the value is null", NOTHING, "Say why there is none.")
-
-
-def _value(metric: Any) -> float | None:
-    found: float | None = metric.get("value") if isinstance(metric, dict) else metric
-    return found
