@@ -4,7 +4,11 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tinytorch.benchmarking import METRICS, SCENARIOS
+from tinytorch.capstone.rules import RULES
+from tinytorch.capstone.rules.artifacts import ARTIFACT_RULES
 from tinytorch.capstone.structure import SCHEMA_FILE
 from tinytorch.perf import TECHNIQUES
 from tinytorch.perf.acceleration import TWINS
@@ -55,3 +59,20 @@ def test_every_metric_and_scenario_is_explained():
     page = (DOCS / "measuring.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     assert set(METRICS) | set(SCENARIOS) <= rows
+
+
+@pytest.mark.parametrize(
+    ("heading", "rules"),
+    [
+        ("The rules of version 2", RULES[2]),
+        ("The files", ARTIFACT_RULES),
+        ("The rules of version 1", RULES[1]),
+    ],
+)
+def test_every_rule_of_the_validator_is_documented_in_its_own_words(heading, rules):
+    """The page lists them in the order in which they run."""
+    section = (
+        (DOCS / "validating.md").read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    )
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE)
+    assert rows == [(rule.__name__, " ".join(rule.__doc__.split())) for rule in rules]

@@ -12,7 +12,7 @@ __all__ = ["check_timestamp"]
 
 
 def check_timestamp(submission: dict[str, Any]) -> Iterator[Problem]:
-    """Refuse the 30th of February: the schema's pattern knows digits, not calendars."""
+    """The date and time are ones that the calendar has, which a pattern of digits cannot say."""
     try:
         datetime.fromisoformat(submission.get("timestamp", "2000-01-01T00:00"))
     except ValueError:
