@@ -114,9 +114,14 @@ TARGETS = {
         ("tests/benchmarking/statistics",),
     ),
     "rules": Target(
-        ("src/tinytorch/capstone/rules/*.py",),
+        tuple(f"src/tinytorch/capstone/rules/{name}.py" for name in ("first", "closeness", "dates")),
         tuple(f"tests/capstone/test_{name}.py" for name in ("validation", "tampering", "submission")),
     ),
+    "rules-second": Target(
+        tuple(f"src/tinytorch/capstone/rules/{name}.py" for name in ("samples", "metrics", "pairs", "surroundings")),
+        tuple(f"tests/capstone/rules/test_{name}.py" for name in ("rules", "whole_tampering")),
+    ),
+    "rules-files": Target(("src/tinytorch/capstone/rules/artifacts.py",), ("tests/capstone/rules/test_artifacts.py",)),
     "intake": Target(
         tuple(f"src/tinytorch/capstone/{name}.py" for name in ("intake", "documents", "structure", "validation")),
         tuple(f"tests/capstone/test_{name}.py" for name in ("intake", "validation", "submission")),
