@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import pytest
 
+from tinytorch.benchmarking.adapters.architectures import described
 from tinytorch.benchmarking.memory import count_elements, stored_bytes
 from tinytorch.capstone import save_model, save_submission
 from tinytorch.capstone.record import parameter_sha256
@@ -16,6 +17,7 @@ from tinytorch.capstone.rules.artifacts import ARTIFACT_RULES, artifact_problems
 from tinytorch.cli import app
 from tinytorch.core.activations import ReLU
 from tinytorch.core.layers import Linear, Sequential
+from tinytorch.core.spatial import Conv2d, Flatten
 from tinytorch.perf import TECHNIQUES, prune, quantize, remove_hidden_units
 
 FAST = "$.optimized."
@@ -35,9 +37,9 @@ def said(submission, folder, **options):
     return found
 
 
-def shipping(whole, folder, model, techniques):
+def shipping(whole, folder, model, techniques, shape=None):
     """Ship another optimized model, truthfully described but for its techniques."""
-    save_model(model, folder / "optimized.safetensors")
+    save_model(model, folder / "optimized.safetensors", shape)
     part = whole["optimized"]
     part |= {"artifact": artifact_of(folder / "optimized.safetensors"), "parameter_sha256": parameter_sha256(model)}
     del part["architecture"]
@@ -242,3 +244,11 @@ def test_the_command_marks_what_is_only_declared(declared, tmp_path, capsys):
     code, printed = run(capsys, "--json", tmp_path / "submission.json")
     (outcome,) = json.loads(printed)["files"]
     assert (outcome["artifacts"], len(outcome["declared"])) == ([], 4)
+
+
+def test_an_architecture_that_went_through_json_is_still_the_same(whole, folder):
+    """A kernel's two sides are a tuple here and a list there."""
+    model = Sequential(Conv2d(1, 2, (3, 2)), Flatten(), Linear(40, 3))
+    made = shipping(whole, folder, model, [], (1, 1, 6, 6))
+    made["optimized"]["architecture"] = json.loads(json.dumps(described(model)))
+    assert said(made, folder) == {}

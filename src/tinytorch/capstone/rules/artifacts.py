@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinytorch.capstone.documents import Problem, Steps, Told
+from tinytorch.capstone.documents import Problem, Steps, Told, plain
 from tinytorch.capstone.rules.parts import inside, models
 from tinytorch.capstone.structure import schema_version
 from tinytorch.errors import DataError, TinyTorchError
@@ -156,7 +156,7 @@ def _said_and_found(part: str, model: Object, loaded: Any) -> Iterator[tuple[Ste
     from tinytorch.benchmarking.memory import count_elements, stored_bytes
     from tinytorch.capstone.record.identity import parameter_sha256
 
-    yield (part, "architecture"), model.get("architecture"), described(loaded)
+    yield (part, "architecture"), model.get("architecture"), plain(described(loaded))[0]
     yield (part, "parameter_sha256"), model.get("parameter_sha256"), parameter_sha256(loaded)
     metrics = model["metrics"]
     yield (part, "metrics", "parameter_count"), metrics["parameter_count"], count_elements(loaded)
