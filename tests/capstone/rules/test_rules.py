@@ -112,6 +112,10 @@ KNOWN_BAD = [
         "$.accuracy_comparison.mcnemar_p",
         "which follows from labels and predictions",
     ),
+    ("check_attempts", "$.attempts.aborted", 5, "$.attempts.aborted", "at most preceding, 4"),
+    ("check_attempts", "$.attempts.preceding", 9, "$.attempts.best_of_inflation", "which follows from preceding"),
+    ("check_attempts", "$.attempts.best_of_inflation", None, "$.attempts.best_of_inflation", "got None"),
+    ("check_attempts", "$.attempts.best_of_inflation", 1.0, "$.attempts.best_of_inflation", "log_ratios"),
     ("check_margin", "$.protocol.accuracy_margin", 0.02, "$.accuracy_comparison.margin", "0.02, the accuracy_margin"),
 ]
 # The same for a submission that nothing shows.

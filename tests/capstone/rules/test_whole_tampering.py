@@ -23,6 +23,7 @@ SHOWN_BY_NOTHING = [
     r"\$\.environment\..*",
     r"\$\.dataset\.(split_seed|class_count)",
     r"\$\.protocol\.(seed|seeds\..*|blas_threads|warmup_count)",
+    r"\$\.attempts\.aborted",
     r"\$\.comparison\.(seed|calls_per_epoch)",
 ]
 # What others follow from: those are named.
@@ -33,6 +34,7 @@ SOURCES = {
     r"\$\.dataset\.sample_count": rf"({MODEL}\.samples\.test_count|\$\.dataset\.labels\.count)",
     r"\$\.protocol\.batch_size": rf"{MODEL}\.metrics\.throughput_batch_samples_per_second\.value",
     r"\$\.protocol\.accuracy_margin": r"\$\.accuracy_comparison\.margin",
+    r"\$\.attempts\.preceding": r"\$\.attempts\.best_of_inflation",
     r".*\.count": r".*nanoseconds|.*labels|.*predictions",
     r"\$\.comparison\.(certificate\.)?log_ratios.*": r"\$\.comparison\..*",
 }

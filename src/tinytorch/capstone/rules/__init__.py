@@ -9,6 +9,7 @@ from typing import Any
 
 from tinytorch.capstone.documents import Problem
 from tinytorch.capstone.rules import first
+from tinytorch.capstone.rules.attempts import check_attempts
 from tinytorch.capstone.rules.dates import check_timestamp
 from tinytorch.capstone.rules.metrics import (
     check_batches,
@@ -57,6 +58,7 @@ STAGES: dict[int, tuple[tuple[Rule, ...], ...]] = {
             check_margin,
             check_accuracy_comparison,
             check_accuracy_counts,
+            check_attempts,
         ),
     ),
 }
