@@ -235,6 +235,18 @@ def test_an_invalid_submission_has_no_report(whole):
         html_report(whole)
 
 
+@pytest.mark.parametrize("part", ["improvements.speedup", "comparison.low", "optimized.metrics.latency_std_seconds"])
+def test_a_number_that_does_not_follow_has_no_report(part, whole):
+    """Of either version: what the page shows was computed again."""
+    *way, last = part.split(".")
+    owner = whole
+    for step in way:
+        owner = owner[step]
+    owner[last] *= 1.01
+    with pytest.raises(SubmissionError, match=last):
+        html_report(whole)
+
+
 def test_no_interval_is_made_up_where_nothing_bounds_a_speed_up(whole, page_of):
     """One session: the estimate stands alone, and says so."""
     comparison = {"log_ratios": [[0.5, 0.51, 0.49]], "margin": 0.02, "certificate": None}

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytorch.benchmarking.statistics import Verdict
-from tinytorch.capstone.record import unpack_integers, upgraded, version_of
+from tinytorch.capstone.record import unpack_integers, upgraded
 from tinytorch.capstone.reporting.markup import shown
 from tinytorch.capstone.reporting.texts import value_of
-from tinytorch.capstone.structure import structure_problems
 from tinytorch.capstone.validation import problems
 from tinytorch.capstone.verdicts import verdict_of
 from tinytorch.errors import SubmissionError
@@ -127,7 +126,7 @@ def read(document: Object, folder: Path | None = None) -> Reading:
     Raises:
         SubmissionError: If it is not valid: a report of wrong numbers would look like one of right ones.
     """
-    found = problems(document) if version_of(document) == 1 else structure_problems(document)
+    found = problems(document)
     if found:
         lines = "\n".join(f"- {problem}" for problem in found)
         raise SubmissionError(f"a report is made of a valid submission only; this one has problems:\n{lines}", found)
