@@ -11,10 +11,13 @@ import pytest
 
 from benchmarking.virtual_workers import Cost, World
 from tinytorch.benchmarking import PRESETS, Design, Hooks
+from tinytorch.benchmarking.adapters.architectures import described
 from tinytorch.benchmarking.statistics import judge
 from tinytorch.capstone import load_model, load_submission, optimization, workflow
 from tinytorch.capstone.provenance import Ledger, contradictions, expected_best, standard_error
-from tinytorch.capstone.record import document_sha256
+from tinytorch.capstone.record import Record, document_sha256, parameter_sha256, unpack_labels
+from tinytorch.capstone.record.derived import derived_accuracy_comparison
+from tinytorch.capstone.record.identity import artifact_of
 from tinytorch.capstone.search import Recipe, Step
 from tinytorch.capstone.validation import problems
 from tinytorch.capstone.workflow import (
@@ -22,7 +25,10 @@ from tinytorch.capstone.workflow import (
     run_example_benchmark,
     run_optimization_workflow_example,
 )
+from tinytorch.core.tensor import Tensor
+from tinytorch.datasets import load_digits
 from tinytorch.errors import MeasurementError, RangeError
+from tinytorch.perf import TECHNIQUES
 
 
 class Broken:
@@ -89,8 +95,8 @@ def in_folder(tmp_path, monkeypatch):
 def test_the_default_recipe_reads_at_least_97_percent_of_the_digits(tmp_path, run_workflow):
     """The main job's target, for the seed that everybody runs first."""
     submission = run_workflow(WorkflowSettings(num_runs=400, filepath=str(tmp_path / "s.json"))).submission
-    assert submission["baseline"]["metrics"]["accuracy"] >= 0.97
-    assert submission["baseline"]["metrics"]["test_count"] == 359
+    assert submission["baseline"]["metrics"]["accuracy"]["value"] >= 0.97
+    assert submission["baseline"]["samples"]["test_count"] == 359
 
 
 def test_the_result_is_what_was_written(short, run_workflow):
@@ -104,17 +110,17 @@ def test_the_optimized_model_is_really_smaller(short, run_workflow):
     """Half of 16 hidden units is 8: 64 * 8 + 8 + 8 * 10 + 10 numbers are stored, and no more."""
     submission = run_workflow(short).submission
     counts = [submission[part]["metrics"]["parameter_count"] for part in ("baseline", "optimized")]
-    sizes = [submission[part]["metrics"]["model_size_bytes"] for part in ("baseline", "optimized")]
+    sizes = [submission[part]["metrics"]["stored_bytes"] for part in ("baseline", "optimized")]
     assert (counts, sizes) == ([1210, 610], [4840, 2440])
-    assert submission["optimized"]["techniques_applied"] == ["prune.units.v1", "distil.v1", "compile.v1"]
+    techniques = [technique["name"] for technique in submission["optimized"]["techniques"]]
+    assert techniques == ["prune.units.v1", "distil.v1", "compile.v1"]
     assert submission["optimized"]["model_name"] == "digits-mlp-8-compiled"
 
 
 def test_both_models_are_timed_in_turns(short, run_workflow):
     """And the notes say what that is worth."""
     result = run_workflow(short)
-    protocols = [result.submission[part]["metrics"]["timing_protocol"] for part in ("baseline", "optimized")]
-    assert protocols == ["interleaved", "interleaved"]
+    assert result.submission["protocol"]["timing_protocol"] == "interleaved"
     assert "timed in turns" in result.notes[0]
 
 
@@ -143,8 +149,70 @@ def test_the_data_set_is_named_with_its_hash(short, run_workflow):
 def test_a_seed_gives_the_same_models_again(short, run_workflow):
     """What is not time is the same: accuracy to the last sample."""
     runs = [run_workflow(short).submission for _ in range(2)]
-    correct = [[run[part]["metrics"]["correct_count"] for part in ("baseline", "optimized")] for run in runs]
+    correct = [[run[part]["samples"]["correct_count"] for part in ("baseline", "optimized")] for run in runs]
     assert correct[0] == correct[1]
+
+
+def test_the_submission_is_a_record_of_version_two(short, run_workflow):
+    """Valid to the schema, to the rules and to the models, and read back as it was."""
+    made = run_workflow(short).submission
+    assert made["schema_version"] == "2.0.0"
+    assert problems(made) == []
+    assert Record.model_validate(made).document() == made == load_submission(short.filepath)
+
+
+def test_both_models_are_kept_beside_the_submission(short, run_workflow):
+    """Files that say what they are by their hashes, and models that compute what was measured."""
+    result = run_workflow(short)
+    folder, data = Path(short.filepath).parent, load_digits(seed=0)
+    assert [Path(path).name for path in result.artifacts] == ["s-baseline.safetensors", "s-optimized.safetensors"]
+    for part in ("baseline", "optimized"):
+        record = result.submission[part]
+        assert artifact_of(folder / record["artifact"]["path"]) == record["artifact"]
+        model = load_model(folder / record["artifact"]["path"])
+        assert parameter_sha256(model) == record["parameter_sha256"]
+        assert described(model) == record["architecture"]
+        predicted = model.forward(Tensor(data.test_images)).data.argmax(axis=1)
+        assert np.array_equal(predicted, unpack_labels(record["samples"]["predictions"]))
+
+
+def test_the_answers_of_both_models_are_compared(short, run_workflow):
+    """Question by question, with the margin that the protocol names."""
+    made = run_workflow(short).submission
+    found = made["accuracy_comparison"]
+    assert found == derived_accuracy_comparison(made)
+    assert sum(found[name] for name in ("both_right", "only_baseline", "only_optimized", "both_wrong")) == 359
+    assert found["margin"] == made["protocol"]["accuracy_margin"] == 0.01
+
+
+def test_techniques_come_with_claims_and_options(short, run_workflow):
+    """In the words of the list; what a teacher does makes no claim that could be tested."""
+    pruned, taught, compiled = run_workflow(short).submission["optimized"]["techniques"]
+    assert pruned == {
+        "name": "prune.units.v1",
+        "claim": TECHNIQUES["prune.units.v1"].claim,
+        "options": {"keep_ratio": 0.5},
+    }
+    assert (taught["claim"], taught["options"]) == (None, {})
+    assert compiled["claim"] == TECHNIQUES["compile.v1"].claim
+
+
+def test_the_protocol_says_how_to_do_it_again(short, run_workflow):
+    """Preset, seeds and the command line."""
+    command = ("tinytorch", "run", "--seed", "0")
+    protocol = run_workflow(replace(short, command=command)).submission["protocol"]
+    assert (protocol["preset"], protocol["seed"], protocol["command"]) == ("standard", 0, list(command))
+    assert protocol["seeds"] == {"split": 0, "weights": 0, "order": 0, "search": 0}
+    assert protocol["batch_size"] == 256
+
+
+def test_version_one_can_still_be_written(short, run_workflow):
+    """For readers that know no other; no model is kept then."""
+    result = run_workflow(replace(short, schema_version=1))
+    assert problems(result.submission) == []
+    assert result.submission["optimized"]["techniques_applied"] == ["prune.units.v1", "distil.v1", "compile.v1"]
+    assert result.artifacts == ()
+    assert list(Path(short.filepath).parent.iterdir()) == [Path(short.filepath)]
 
 
 def test_progress_goes_through_all_stages_step_by_step(short, run_workflow):
@@ -162,7 +230,7 @@ def test_progress_goes_through_all_stages_step_by_step(short, run_workflow):
 def test_a_name_is_put_into_the_submission(tmp_path, run_workflow):
     """As the command line's option says."""
     settings = WorkflowSettings(epochs=1, num_runs=1, filepath=str(tmp_path / "s.json"), student_name="Ada")
-    assert run_workflow(settings).submission["student_name"] == "Ada"
+    assert run_workflow(settings).submission["author"] == {"name": "Ada"}
 
 
 def forget_perf(monkeypatch):
@@ -287,6 +355,7 @@ def test_the_baseline_alone_is_compared_with_nothing(tmp_path, run_workflow, pap
         {"hidden_size": 1},
         {"epochs": 1.5},
         {"preset": "long"},
+        {"schema_version": 3},
     ],
 )
 def test_settings_out_of_range_are_refused_before_the_work(wrong):

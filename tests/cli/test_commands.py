@@ -204,7 +204,7 @@ def test_run_as_json_is_one_document(finish_with, capsys):
     """The submission, the file and the notes, and nothing else on stdout."""
     finish_with(SUBMISSION)
     assert app.run(["run", "--json", "--output", "s.json"]) == app.OK
-    expected = {"filepath": "s.json", "notes": ["a note"], "verdict": None, "submission": SUBMISSION}
+    expected = {"filepath": "s.json", "artifacts": [], "notes": ["a note"], "verdict": None, "submission": SUBMISSION}
     assert json.loads(capsys.readouterr().out) == expected
 
 

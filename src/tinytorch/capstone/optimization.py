@@ -14,6 +14,7 @@ from tinytorch.capstone.search.recipes import COMPILED, DISTIL
 from tinytorch.capstone.search.speeds import FIRST_FINALIST
 from tinytorch.capstone.workflow import NO_VERDICT, Optimized, Parts, WorkflowSettings
 from tinytorch.core.layers import Sequential
+from tinytorch.perf import TECHNIQUES
 
 __all__ = ["RECIPES", "optimized"]
 
@@ -59,11 +60,18 @@ def optimized(baseline: Sequential, parts: Parts, settings: WorkflowSettings, ho
     return Optimized(
         model=_Running(stored, one.built.model),
         name=f"digits-mlp-{stored[0].out_features}-compiled",
-        techniques=one.built.recipe.techniques,
+        stored=stored,
+        techniques=tuple(_applied(step) for step in one.built.recipe.steps),
         comparison=found.comparison,
         place=FIRST_FINALIST,
         notes=(_made(found, one), _accuracy(found, one), *_speed(one), *_others(found)),
     )
+
+
+def _applied(step: Step) -> dict[str, Any]:
+    """Write a step as a record keeps it; what a teacher claims cannot be tested, and so is not said."""
+    claim = TECHNIQUES[step.technique].claim if step.technique in TECHNIQUES else None
+    return {"name": step.technique, "claim": claim, "options": dict(step.options)}
 
 
 def _nothing(found: Findings) -> str:

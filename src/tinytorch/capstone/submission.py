@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Protocol
 
 from tinytorch.benchmarking.clock import utc_now
 from tinytorch.capstone.intake import content_of, json_document
 from tinytorch.capstone.metrics import IMPROVEMENTS, improvements
+from tinytorch.capstone.record.proto import from_proto, is_proto, to_proto
 from tinytorch.capstone.validation import sound_copy
 from tinytorch.errors import RangeError, StateError, explain
 from tinytorch.files import write_atomically
@@ -21,6 +23,7 @@ from tinytorch.files import write_atomically
 __all__ = ["generate_submission", "load_submission", "save_submission"]
 
 SCHEMA_VERSION = 1
+PROTO = ".pb"
 # A text in JSON holds no line break, so this is never found inside one.
 NUMBERS_OVER_LINES = re.compile(r"\[\n([-+\d.eE,\s]*)\]")
 
@@ -65,30 +68,41 @@ def generate_submission(
 
 
 def save_submission(submission: Mapping[str, Any], filepath: str | os.PathLike[str] = "submission.json") -> str:
-    """Validate a submission, then write it whole or not at all.
+    """Validate a submission of either version, then write it whole or not at all.
+
+    A name that ends in `.pb` gets Protocol Buffers, which begin with version 2; any other one gets JSON.
 
     Returns:
         The path given, as text.
 
     Raises:
         SubmissionError: If the submission is not valid; no file is then written.
-        DataError: If the file cannot be written.
+        DataError: If the file cannot be written, or cannot hold such a submission.
     """
-    text = json.dumps(sound_copy(submission), indent=2, ensure_ascii=False, allow_nan=False)
-    # A thousand samples on a thousand lines would bury the rest.
-    compact = NUMBERS_OVER_LINES.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
-    write_atomically(filepath, f"{compact}\n".encode())
+    write_atomically(filepath, _written(sound_copy(submission), filepath))
     return os.fspath(filepath)
 
 
+def _written(document: dict[str, Any], filepath: str | os.PathLike[str]) -> bytes:
+    if Path(filepath).suffix == PROTO:
+        return to_proto(document)
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    # A thousand samples on a thousand lines would bury the rest.
+    compact = NUMBERS_OVER_LINES.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
+    return f"{compact}\n".encode()
+
+
 def load_submission(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a submission; whether its content is valid is for `validation.problems` to say.
+    """Read a submission, as JSON or as Protocol Buffers: its content tells.
+
+    Whether it is valid is for `validation.problems` to say.
 
     Raises:
         DataError: If the file cannot be read, is too large, or is not UTF-8, not JSON, not one object; if it has NaN
             or infinity, the same key twice in an object, or is nested too deep to read.
     """
-    return json_document(content_of(path), os.fspath(path))
+    content = content_of(path)
+    return from_proto(content, os.fspath(path)) if is_proto(content) else json_document(content, os.fspath(path))
 
 
 def _part(report: Report) -> dict[str, Any]:

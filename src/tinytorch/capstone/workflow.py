@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from tinytorch.benchmarking.adapters.tinytorch_files import save_model
 from tinytorch.benchmarking.comparison import Comparison
 from tinytorch.benchmarking.design import PRESETS, Design
 from tinytorch.benchmarking.sessions import Hooks, Progress
+from tinytorch.benchmarking.statistics.proportions import MARGIN
 from tinytorch.capstone.digits_classifier import Show, digits_classifier, train_on_digits
 from tinytorch.capstone.labelled import Labelled, held_back
 from tinytorch.capstone.provenance.attempt import Attempt, attempts_section, attempts_sentence
 from tinytorch.capstone.provenance.ledger import Ledger
 from tinytorch.capstone.record.canonical import document_sha256
+from tinytorch.capstone.record.identity import artifact_of
+from tinytorch.capstone.record.writing import Circumstances, Measured, data_of, record_of
 from tinytorch.capstone.report import BenchmarkReport, benchmark_together
 from tinytorch.capstone.side_by_side import section
 from tinytorch.capstone.submission import generate_submission, save_submission
@@ -66,6 +71,8 @@ class WorkflowSettings:
             or a design of your own.
         campaign: What the attempt is entered under into the ledger of attempts; none for none.
         ledger: The file of the ledger; the user's own if none is given.
+        schema_version: Of the submission, 1 or 2. With 2 both models are kept too, as safetensors beside it.
+        command: The command line that asked for the run, for the record.
 
     Raises:
         RangeError: If a number is out of range.
@@ -81,6 +88,8 @@ class WorkflowSettings:
     preset: str | Design = "standard"
     campaign: str | None = None
     ledger: str | None = None
+    schema_version: int = 2
+    command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("epochs", 1), ("num_runs", 1), ("hidden_size", 2)):
@@ -89,6 +98,8 @@ class WorkflowSettings:
                 raise RangeError(explain(name, f"a whole number of at least {least}", value))
         if self.seed >= 2**32:
             raise RangeError(explain("seed", "below 2**32, as NumPy's global state takes no more", self.seed))
+        if self.schema_version not in {1, 2}:
+            raise RangeError(explain("schema_version", "1 or 2", self.schema_version))
         if not isinstance(self.preset, Design) and self.preset not in PRESETS:
             raise RangeError(explain("preset", f"one of {', '.join(PRESETS)}, or a Design", self.preset))
 
@@ -101,11 +112,13 @@ class WorkflowResult:
         submission: The record, as it was written.
         filepath: Where it was written.
         notes: What a reader should know about the numbers; they are in the record too.
+        artifacts: The files that the models were kept in.
     """
 
     submission: dict[str, Any]
     filepath: str
     notes: tuple[str, ...]
+    artifacts: tuple[str, ...] = ()
 
 
 Parts = tuple[Labelled, Labelled, Labelled]  # to train with, to choose by, to judge by
@@ -117,19 +130,58 @@ class Optimized:
 
     Attributes:
         model: As it runs.
+        stored: As it is stored.
         name: What readers call it.
-        techniques: What it was made by, by name, in order.
+        techniques: What it was made by, in order: name, claim and options of each.
         comparison: With the baseline, in fresh processes; none where there was none.
         place: Of the model in it.
         notes: What a reader should know.
     """
 
     model: Any = None
+    stored: Any = None
     name: str = ""
-    techniques: tuple[str, ...] = ()
+    techniques: tuple[dict[str, Any], ...] = ()
     comparison: Comparison | None = None
     place: int = 1
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Everything that a submission is made of.
+
+    Attributes:
+        settings: What was asked for.
+        data: All of it; the test part is what the models were judged on.
+        baseline: The trained model.
+        found: The optimized one, or why there is none.
+        reports: Of the baseline, and of the optimized model where there is one.
+        attempts: `attempts`, as a submission keeps it, where there is a campaign.
+    """
+
+    settings: WorkflowSettings
+    data: Digits
+    baseline: Sequential
+    found: Optimized
+    reports: list[BenchmarkReport]
+    attempts: dict[str, Any]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know."""
+        first = TOGETHER if self.found.model else ALONE
+        return (first, *self.found.notes, *map(attempts_sentence, self.attempts.values()))
+
+    @property
+    def comparison(self) -> dict[str, Any] | None:
+        """The two models in fresh processes, as a submission keeps it; none where there was no comparison."""
+        return None if self.found.comparison is None else section(self.found.comparison, self.found.place)
+
+    @property
+    def applied(self) -> dict[str, tuple[dict[str, Any], ...]]:
+        """What each model was made by."""
+        return {"baseline": (), "optimized": self.found.techniques}
 
 
 def run_workflow(
@@ -166,10 +218,15 @@ def run_example_benchmark() -> dict[str, Any]:
     """Train and measure one small classifier of digits, and write `capstone_submission.json`.
 
     Returns:
-        The submission.
+        The submission, of version 1.
     """
     settings = WorkflowSettings(
-        epochs=10, num_runs=400, filepath="capstone_submission.json", hidden_size=32, optimize=False
+        epochs=10,
+        num_runs=400,
+        filepath="capstone_submission.json",
+        hidden_size=32,
+        optimize=False,
+        schema_version=1,
     )
     return run_workflow(settings).submission
 
@@ -178,10 +235,13 @@ def run_optimization_workflow_example() -> dict[str, Any]:
     """Train a classifier of digits, remove half of its hidden units, and write `optimization_submission.json`.
 
     Returns:
-        The submission, with what the optimization really gained; without `tinytorch.perf`, the baseline alone.
+        The submission, of version 1, with what the optimization really gained; without `tinytorch.perf`, the baseline
+        alone.
     """
     return run_workflow(
-        WorkflowSettings(epochs=20, num_runs=400, filepath="optimization_submission.json", preset="quick")
+        WorkflowSettings(
+            epochs=20, num_runs=400, filepath="optimization_submission.json", preset="quick", schema_version=1
+        )
     ).submission
 
 
@@ -195,11 +255,11 @@ def _carried_out(settings: WorkflowSettings, hooks: Hooks, attempt: Attempt | No
     parts = (train, validation, Labelled(data.test_images, data.test_labels))
     found = _optimized(baseline, parts, settings, hooks)
     reports = _benchmarked(baseline, found, parts[-1], settings, tell)
-    attempts = _attempts(attempt, found)
-    notes = (TOGETHER if found.model else ALONE, *found.notes, *map(attempts_sentence, attempts.values()))
-    submission = generate_submission(*_pair(reports), settings.student_name, list(found.techniques))
-    submission |= _comparison(found) | attempts | {"dataset": _described(data, settings.seed), "notes": list(notes)}
-    return WorkflowResult(submission, save_submission(submission, settings.filepath), notes)
+    run = Run(settings, data, baseline, found, reports, _attempts(attempt, found))
+    artifacts = _kept(run) if settings.schema_version > 1 else {}
+    submission = _second(run, artifacts) if artifacts else _first(run)
+    written = save_submission(submission, settings.filepath)
+    return WorkflowResult(submission, written, run.notes, tuple(map(str, artifacts.values())))
 
 
 def _attempts(attempt: Attempt | None, found: Optimized) -> dict[str, Any]:
@@ -249,13 +309,48 @@ def _benchmarked(
     return reports
 
 
-def _comparison(found: Optimized) -> dict[str, Any]:
-    return {} if found.comparison is None else {"comparison": section(found.comparison, found.place)}
+def _first(run: Run) -> dict[str, Any]:
+    """Write the submission as version 1 has it."""
+    names = [technique["name"] for technique in run.found.techniques]
+    optimized = run.reports[1] if len(run.reports) > 1 else None
+    known = {"name": run.data.name, "version": run.data.version, "sha256": run.data.sha256}
+    made = generate_submission(run.reports[0], optimized, run.settings.student_name, names)
+    made |= {} if run.comparison is None else {"comparison": run.comparison}
+    dataset = known | {"split_seed": run.settings.seed}
+    return made | run.attempts | {"dataset": dataset, "notes": list(run.notes)}
 
 
-def _pair(reports: Sequence[BenchmarkReport]) -> tuple[BenchmarkReport, BenchmarkReport | None]:
-    return reports[0], reports[1] if len(reports) > 1 else None
+def _kept(run: Run) -> dict[str, Path]:
+    """Write each model with the test samples into a file beside the submission, and say where."""
+    models = {"baseline": run.baseline, "optimized": run.found.stored}
+    path, paths = Path(run.settings.filepath), {}
+    for name in ("baseline", "optimized")[: len(run.reports)]:
+        paths[name] = path.with_name(f"{path.stem.lstrip('.') or 'submission'}-{name}.safetensors")
+        save_model(models[name], paths[name], inputs=run.data.test_images, labels=run.data.test_labels)
+    return paths
 
 
-def _described(data: Digits, seed: int) -> dict[str, Any]:
-    return {"name": data.name, "version": data.version, "sha256": data.sha256, "split_seed": seed}
+def _second(run: Run, artifacts: dict[str, Path]) -> dict[str, Any]:
+    """Write the submission as version 2 has it."""
+    stored = {"baseline": run.baseline, "optimized": run.found.stored}
+    measured = [
+        Measured(report, stored[name], report.predictions, run.applied[name], artifact_of(artifacts[name]))
+        for name, report in zip(artifacts, run.reports, strict=True)
+    ]
+    return record_of(measured[0], measured[1] if len(measured) > 1 else None, _circumstances(run))
+
+
+def _circumstances(run: Run) -> Circumstances:
+    data, settings = run.data, run.settings
+    known = {"version": data.version, "split": "test", "split_seed": settings.seed, "sha256": data.sha256}
+    seeds = dict.fromkeys(("split", "weights", "order", "search"), settings.seed)
+    preset = settings.preset if isinstance(settings.preset, str) else "own"
+    protocol = {"preset": preset, "seed": settings.seed, "accuracy_margin": MARGIN, "seeds": seeds}
+    return Circumstances(
+        author=settings.student_name,
+        dataset=data_of(data.name, data.test_labels, **known, class_count=int(data.test_labels.max()) + 1),
+        protocol=protocol | ({"command": list(settings.command)} if settings.command else {}),
+        comparison=run.comparison,
+        attempts=run.attempts.get("attempts"),
+        notes=run.notes,
+    )

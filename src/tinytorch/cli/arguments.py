@@ -86,6 +86,16 @@ def _file_or_standard(text: str) -> str:
     return text if text == "-" else _file(text)
 
 
+def _add_convert(add: Add) -> ArgumentParser:
+    summary = "write a submission as JSON or as Protocol Buffers, in its own version or the current one"
+    command = add("convert", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command.add_argument("input", metavar="IN", help="a submission in either form; its content tells which")
+    command.add_argument("output", type=_file, metavar="OUT", help="where to write: Protocol Buffers to .pb, else JSON")
+    upgrade = "migrate an older submission to version 2 (default: keep its version)"
+    command.add_argument("--to-version", type=int, choices=(2,), help=upgrade)
+    return command
+
+
 def _add_info(add: Add) -> ArgumentParser:
     summary = "show the machine, the limits and the versions a measurement would record"
     return add("info", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
@@ -297,6 +307,7 @@ ADDERS = (
     _add_compare,
     _add_doctor,
     _add_validate,
+    _add_convert,
     _add_report,
     _add_info,
     _add_milestone,

@@ -40,15 +40,23 @@ def _run(options: Namespace) -> WorkflowResult:
         preset=options.preset,
         campaign=options.campaign,
         ledger=options.ledger,
+        command=_command(options),
     )
     with shown() as on_progress:
         return run_workflow(settings, on_progress)
+
+
+def _command(options: Namespace) -> tuple[str, ...]:
+    """Give the command line that does the same again, wherever its files go and whoever calls it."""
+    asked = {"seed": options.seed, "epochs": options.epochs, "runs": options.runs, "preset": options.preset}
+    return ("tinytorch", "run", *(word for name, value in asked.items() for word in (f"--{name}", str(value))))
 
 
 def _document(result: WorkflowResult) -> dict[str, Any]:
     verdict = _sentence(result.submission) or None
     return {
         "filepath": result.filepath,
+        "artifacts": list(result.artifacts),
         "notes": list(result.notes),
         "verdict": verdict,
         "submission": result.submission,
@@ -103,4 +111,6 @@ def _print(result: WorkflowResult) -> None:
     if _regressed(result.submission):
         console.print(Text("The optimized model is slower than the baseline, and not smaller.", style="bold red"))
     console.print(Text.assemble("Written to ", (result.filepath, "bold"), "."), soft_wrap=True)
+    if result.artifacts:
+        console.print(Text(f"The models are in {' and '.join(result.artifacts)}.", style="dim"), soft_wrap=True)
     console.print(Text(f"Check it with: tinytorch validate {result.filepath}", style="dim"), soft_wrap=True)

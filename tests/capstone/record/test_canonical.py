@@ -5,7 +5,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinytorch.capstone.record import canonical_bytes, document_sha256
@@ -19,6 +19,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_reading_the_bytes_and_writing_them_again_changes_nothing(document):
     """Whoever reads a canonical document can hash it again."""

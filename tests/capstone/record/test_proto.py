@@ -61,6 +61,7 @@ def test_every_document_comes_back_as_it_was(document):
     assert canonical_bytes(again) == canonical_bytes(document)
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_anything_under_a_name_of_ones_own_comes_back(value):
     """The extensions, and a member that nobody knows."""
@@ -145,6 +146,7 @@ def test_what_to_proto_did_not_write_is_refused(case):
         from_proto(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_bytes_are_read_or_refused(data):
     """Never another error."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
+from tinytorch.capstone.intake import MOST_MARKS
 from tinytorch.capstone.record.canonical import canonical_bytes
 from tinytorch.capstone.record.migration import version_of
 from tinytorch.errors import DataError, StateError, explain
@@ -24,6 +25,8 @@ Others = list[tuple[str, Any]]
 
 FIRST_BYTES = b"Zb"  # of field 11, and of field 12, should another writer begin with that
 UPGRADE = "Upgrade tinytorch to read a newer submission."
+MOST_BYTES = 8 * 2**20  # a message of two bytes takes forty in memory
+MOST_MESSAGES = 50_000  # in one list
 JSON, ROUNDS = "tinytorch.submission.v2.Json", "tinytorch.submission.v2.Rounds"
 
 
@@ -40,7 +43,7 @@ def to_proto(document: Mapping[str, Any]) -> bytes:
         True
     """
     if version_of(document) < 2:
-        rule, remedy = "of version 2 or later", "Give it to `upgraded` first."
+        rule, remedy = "of version 2 or later", "Upgrade it first: `upgraded`, or --to-version 2."
         raise DataError(explain("what is written in Protocol Buffers", rule, "version 1", remedy=remedy))
     plain = json.loads(canonical_bytes(document))
     message, others = _messages().Submission(), list[tuple[str, Any]]()
@@ -49,19 +52,26 @@ def to_proto(document: Mapping[str, Any]) -> bytes:
     for pointer, value in sorted(others, key=lambda other: other[0]):
         message.others.add(pointer=pointer, json=canonical_bytes(value).decode())
     written: bytes = message.SerializeToString(deterministic=True)
-    return written
+    return _require_small(written, "the message")
 
 
-def from_proto(data: bytes) -> Object:
+def from_proto(data: bytes, name: str = "the message") -> Object:
     """Read the document that `to_proto` wrote; whether it is valid is not judged here.
 
+    Args:
+        data: The message.
+        name: What an error calls it.
+
     Raises:
-        DataError: If it is no such message, has fields that this version does not know, or contradicts itself.
+        DataError: If it is larger than 8 MiB, is no such message, has fields that this version does not know, or
+            contradicts itself.
         StateError: Without the extra `proto`.
     """
     message = _messages().Submission()
     try:
-        message.ParseFromString(data)
+        message.ParseFromString(_require_small(data, name))
+    except DataError:
+        raise
     except Exception as error:  # every runtime has its own kinds, a UnicodeDecodeError among them
         raise DataError(explain("the file", "a submission in Protocol Buffers", f"{error}")) from error
     length = message.ByteSize()
@@ -69,9 +79,25 @@ def from_proto(data: bytes) -> Object:
     if message.ByteSize() != length:
         raise DataError(explain("the message", "made of known fields", "unknown ones", remedy=UPGRADE))
     document = _object(message.record)
+    _require_few(message.others)
     for other in message.others:
         _put(document, other.pointer, _json(other.json))
     return document
+
+
+def _require_small(data: bytes, name: str) -> bytes:
+    if len(data) > MOST_BYTES:
+        rule = f"of at most {MOST_BYTES:,} bytes in Protocol Buffers"
+        raise DataError(explain("a submission", rule, f"{len(data):,}", at=name, remedy="Keep fewer samples."))
+    return data
+
+
+def _require_few(others: Any) -> None:
+    """Hold members without a field to what a JSON file may have, before any is parsed."""
+    for mark, most in MOST_MARKS.items():
+        count = sum(other.json.count(mark) for other in others)
+        if count > most:
+            raise DataError(explain("members without a field", f"of at most {most:,} times {mark!r}", f"{count:,}"))
 
 
 def is_proto(data: bytes) -> bool:
@@ -204,6 +230,8 @@ def _value(field: Any, value: Any) -> Any:
         return dict(value)
     if field.message_type is None:
         return [_plain(field, item) for item in value] if _is_repeated(field) else _plain(field, value)
+    if _is_repeated(field) and len(value) > MOST_MESSAGES:
+        raise DataError(explain(field.name, f"a list of at most {MOST_MESSAGES:,}", f"{len(value):,}"))
     name = field.message_type.full_name
     if name == JSON:
         return _json(value.text)
