@@ -112,10 +112,10 @@ def hostile(whole):
 def alone(whole):
     """Give a submission of one model."""
     later = {"optimized", "improvements", "comparison", "accuracy_comparison", "extensions"}
-    return {name: value for name, value in whole.items() if name not in later}
+    return settled({name: value for name, value in whole.items() if name not in later})
 
 
 @pytest.fixture
 def without_verdict(whole):
     """Give a submission of two models that nobody compared side by side."""
-    return {name: value for name, value in whole.items() if name != "comparison"}
+    return settled({name: value for name, value in whole.items() if name != "comparison"})

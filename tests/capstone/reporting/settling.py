@@ -16,7 +16,8 @@ def merged(document, parts):
 
 def settled(document):
     """Copy a document with all numbers that follow from others computed again."""
-    made = document
+    unknown = {"attempts": {"best_of_inflation": None}} if "attempts" in document else {}
+    made = merged(document, unknown)
     for _ in range(3):  # improvements follow from metrics, metrics from counts, counts from answers
         made = merged(made, derived(made))
     return made
