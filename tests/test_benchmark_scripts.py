@@ -23,6 +23,7 @@ from benchmarks import (
     language,
     neighbour,
     rivals,
+    sparse,
     validation,
     vision,
 )
@@ -193,6 +194,13 @@ def test_compiled_inference_computes_what_onnx_runtime_does(case):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     sides(case)
+
+
+@pytest.mark.parametrize("case", ["float32-1-0.9", "int8-64-0.95"])
+def test_sparse_layers_compute_what_dense_ones_do(case):
+    """The maker compares them; here nothing is timed."""
+    for call in sparse.CASES[case].make():
+        call()
 
 
 @pytest.mark.parametrize("case", ["write-4x128-1", "read-4x128-8"])

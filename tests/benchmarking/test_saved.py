@@ -20,15 +20,17 @@ from tinytorch.core.tensor import Tensor
 from tinytorch.core.training import manual_seed
 from tinytorch.core.transformers import GPT
 from tinytorch.errors import DataError, DTypeError, RangeError, ShapeError
-from tinytorch.perf import factorize, quantize, quantize_int4, remove_hidden_units
+from tinytorch.perf import factorize, prune, quantize, quantize_int4, remove_hidden_units, sparsify
 
 CONVOLUTION = {"in_channels": 2, "out_channels": 3, "stride": 2, "bias": False}
 SAMPLES = {"Conv2d": CONVOLUTION, "QuantizedConv2d": CONVOLUTION, "AvgPool2d": {"stride": 1}}
 ARGUMENTS = {
+    "entries": 4,
     "group": 64,
     "in_features": 5,
     "out_features": 2,
     "bias": True,
+    "kind": "int8",
     "p": 0.25,
     "kernel_size": (3, 2),
     "stride": (2, 1),
@@ -54,6 +56,7 @@ SHAPES = {
     "GPT": (2, 4),
     "Int4Linear": (3, 5),
     "QuantizedLinear": (3, 5),
+    "SparseLinear": (3, 5),
     "LeNet": (1, 2, 16, 16),
     "SimpleCNN": (2, 3, 8, 8),
     "Linear": (3, 5),
@@ -210,7 +213,9 @@ def test_a_saved_model_is_measured_by_its_path(path):
 def test_layers_that_were_changed_inside_a_larger_one_survive_a_file(path):
     """Narrower ones, quantized ones, two for one: each is described by its place, and nothing else is."""
     models = (LeNet(image_size=12), GPT(7, 8, 2, 2, 5), GPT(7, 8, 2, 2, 5, tie_weights=True))
-    for changed in [*map(quantize, models), *map(quantize_int4, models), *(factorize(model, 0.2) for model in models)]:
+    sparse = [sparsify(prune(model, 0.8), kind) for model in models for kind in ("float32", "int8")]
+    thin = [factorize(model, 0.2) for model in models]
+    for changed in [*map(quantize, models), *map(quantize_int4, models), *thin, *sparse]:
         save_model(changed, path)
         made = workload(str(path))
         assert [repr(layer) for layer in layers_of(made.model)] == [repr(layer) for layer in layers_of(changed)]

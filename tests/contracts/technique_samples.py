@@ -21,6 +21,7 @@ from tinytorch.core.spatial import BatchNorm2d, Conv2d, Flatten, LeNet
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.transformers import GPT
 from tinytorch.perf import (
+    SparseLinear,
     compile,
     factorize,
     fast_decoder,
@@ -29,6 +30,7 @@ from tinytorch.perf import (
     quantize_int4,
     remove_blocks,
     remove_hidden_units,
+    sparsify,
 )
 from tinytorch.perf.compression import structured_prune
 from tinytorch.perf.quantization import Int4Linear, QuantizedLinear, rehearse
@@ -205,6 +207,65 @@ def magnitudes() -> Iterator[TechniqueRow]:
     yield TechniqueRow(
         "prune.magnitude.v1", "a share left unsaid", network, {"nothing done": unchanged}, {"no sparser": no_sparser}
     )
+
+
+def sparse() -> Iterator[TechniqueRow]:
+    def half_done(original: Any, result: Any) -> Any:
+        result.layers[2] = original[2]
+        return result
+
+    def with_zeros(original: Any, result: Any) -> Any:
+        """As many entries as before, some of them 0."""
+        del original
+        result[0].values[::3] = 0
+        return result
+
+    def with_the_dense(original: Any, result: Any) -> Any:
+        result[0].kept = original[0].weight
+        return result
+
+    def outside(original: Any, result: Any) -> Any:
+        del original
+        result[0].gaps[0] = 200
+        return result
+
+    def out_of_order(original: Any, result: Any) -> Any:
+        del original
+        result[0].starts[1] = -1
+        return result
+
+    def of_a_dense_layer(original: Any, result: Any) -> Any:
+        del original
+        result.layers[0] = SparseLinear.of(filled(Linear(16, 32)))
+        return result
+
+    def of_floats(original: Any, result: Any) -> Any:
+        del result
+        return sparsify(original)
+
+    def small_already(original: Any, result: Any) -> Any:
+        """The original took no more."""
+        original.layers[:] = result.layers
+        return result
+
+    faults = {
+        "nothing done": unchanged,
+        "half done": half_done,
+        "zeros held": with_zeros,
+        "the dense weights kept": with_the_dense,
+        "an entry outside": outside,
+        "columns out of order": out_of_order,
+        "larger than dense": of_a_dense_layer,
+    }
+    name, beside = "store.sparse.v1", {"as small before": small_already}
+    pruned = lambda: prune(network(), 0.85)
+    yield TechniqueRow(name, "linear layers", pruned, faults, beside, tolerance=1e-5)
+    faults = faults | {"floats": of_floats}
+    said = {"kind": "int8"}
+    yield TechniqueRow(name, "whole numbers", pruned, faults, beside, said=said, tolerance=0.1)
+    attention = lambda: prune(filled(MultiHeadAttention(16, 2)), 0.9)
+    faults = {"nothing done": unchanged}
+    yield TechniqueRow(name, "attention", attention, faults, inputs=(1, 5, 16), tolerance=1e-5)
 
 
 def units() -> Iterator[TechniqueRow]:
@@ -402,6 +463,7 @@ FAMILIES = (
     magnitudes,
     nibbles,
     quantizations,
+    sparse,
     units,
 )
 ROWS = [row for family in FAMILIES for row in family()]

@@ -10,6 +10,9 @@ from tinytorch.perf.compression import (
     prune,
     remove_blocks,
     remove_hidden_units,
+    STORE_SPARSE,
+    SparseLinear,
+    sparsify,
 )
 from tinytorch.perf.costs import count_flops
 from tinytorch.perf.graph import Graph, trace
@@ -32,6 +35,7 @@ __all__ = [
     "FastDecoder",
     "Graph",
     "QuantizedLinear",
+    "SparseLinear",
     "Technique",
     "compile",
     "count_flops",
@@ -43,6 +47,7 @@ __all__ = [
     "quantize_int4",
     "remove_blocks",
     "remove_hidden_units",
+    "sparsify",
     "trace",
 ]
 
@@ -59,5 +64,6 @@ TECHNIQUES: dict[str, Technique] = {
         QUANTIZE_DYNAMIC,
         QUANTIZE_INT4,
         QUANTIZE_STATIC,
+        STORE_SPARSE,
     )
 }

@@ -125,6 +125,17 @@ def int8_conv2d(step: Step) -> Cost:
     return _streamed(step, 2 * step.output.size * size) + Cost(0, outputs * (size + 8), 0)
 
 
+def sparse_linear(step: Step) -> Cost:
+    """Cost a multiplication and an addition for each row and each weight that is held, and a product with the scale.
+
+    The entries are read with their places, the starts of columns, scales and biases.
+    """
+    layer = step.options["layer"]
+    rows = step.output.size // layer.out_features
+    flops = 2 * rows * layer.count + (step.output.size if layer.kind == "int8" else 0)
+    return _streamed(step, flops) + Cost(0, layer.stored_bytes(), 0)
+
+
 def look_up_bytes(step: Step) -> Cost:
     """Cost a product with the row's scale for each number; the rows taken are read as they are stored."""
     layer, rows = step.options["layer"], step.inputs[0].size
@@ -275,6 +286,7 @@ COSTS: dict[str, Formula] = {
     "sigmoid": each(4),  # -x, exp, 1 +, the quotient
     "slice": gather,
     "softmax": each(5),  # largest, difference, exp, sum, quotient
+    "sparse_linear": sparse_linear,
     "sqrt": each(1),
     "stack": each(0),
     "sub": each(1),

@@ -16,6 +16,7 @@ from tinytorch.perf.kernels.convolution import pack_convolution
 from tinytorch.perf.kernels.dense import CURVES, Dense, pack_chain
 from tinytorch.perf.kernels.int8 import PackedLinear
 from tinytorch.perf.kernels.int8_convolution import PackedConvolution
+from tinytorch.perf.kernels.sparse import scratch, sparse_kernel
 from tinytorch.perf.simplification import count_uses
 
 __all__ = ["Kernel", "Task", "tasks_of"]
@@ -79,8 +80,8 @@ def tasks_of(graph: Graph) -> list[Task]:
     for step in graph.steps:
         if step.output in done:
             continue
-        if step.op in BYTE_TASKS and fuses:
-            task = BYTE_TASKS[step.op](step, following)
+        if step.op in PACKED_TASKS and fuses:
+            task = PACKED_TASKS[step.op](step, following)
         elif fuses and _is_own_convolution(step):
             task = _convolution_task(step, following.get(step.output))
         else:
@@ -220,7 +221,29 @@ def _int4_task(step: Step, following: dict[Value, Step]) -> Task:
     return Task(steps, (x,), steps[-1].output, make, weights=packed.weights)
 
 
-BYTE_TASKS = {"int4_linear": _int4_task, "int8_conv2d": _int8_convolution_task, "int8_linear": _int8_task}
+def _sparse_task(step: Step, following: dict[Value, Step]) -> Task:
+    """Do a sparse layer, and the activation that follows it, at once."""
+    x, after, layer = step.inputs[0], following.get(step.output), step.options["layer"]
+    if x.dtype != np.float32:
+        return _task(step)
+    steps = (step, after) if after is not None and after.op in CURVES else (step,)
+    rows, curve = step.output.size // layer.out_features, CURVES[steps[-1].op] if len(steps) == 2 else CURVES["none"]
+    entries, bias = layer.matrix.arrays, layer.biases()
+
+    def make() -> Kernel:
+        kernel = sparse_kernel(layer.kind)
+        extras = (entries, bias, scratch(rows, layer.in_features), curve)
+        return Kernel(kernel if len(x.shape) == 2 else _flattened(kernel, rows), extras, named=False)
+
+    return Task(steps, (x,), steps[-1].output, make, weights=(*entries, bias))
+
+
+PACKED_TASKS = {
+    "int4_linear": _int4_task,
+    "int8_conv2d": _int8_convolution_task,
+    "int8_linear": _int8_task,
+    "sparse_linear": _sparse_task,
+}
 
 
 def _is_own_convolution(step: Step) -> bool:

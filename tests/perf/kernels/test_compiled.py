@@ -100,6 +100,7 @@ def test_other_kinds_of_arrays_are_refused():
         ("compiled_linear", "TILES", "product_tiles"),
         ("compiled_products", "TILES", "product_tiles"),
         ("compiled_rows", "CURVES", "compiled_curves"),
+        ("compiled_sparse", "CURVES", "compiled_curves"),
     ],
 )
 def test_the_cache_on_disk_notices_a_change_of_what_is_called(file, name, of):

@@ -97,6 +97,7 @@ LAYERS: dict[str, Kind] = {
     "Int4Linear": Kind(_QUANTIZATION, _LINEAR | _same("group"), of_another="Linear"),
     "Int4Embedding": Kind(_QUANTIZATION, _TABLE | _same("group"), of_another="Embedding"),
     "Int4Head": Kind(_QUANTIZATION, {}, of_table="token_embedding"),
+    "SparseLinear": Kind("tinytorch.perf.compression", _LINEAR | {"entries": "count", "kind": "kind"}),
 }
 
 

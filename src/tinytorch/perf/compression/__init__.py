@@ -1,7 +1,7 @@
 """Fewer numbers in a model, or fewer that count.
 
 Removing units and factorizing make arrays smaller. Pruning writes zeros into arrays of the same size: by itself it
-saves no byte and no time, and nothing here says that it does.
+saves no byte and no time, and nothing here says that it does; `sparsify` leaves the zeros out.
 """
 
 from tinytorch.perf.compression.blocks import PRUNE_BLOCKS, remove_blocks
@@ -16,6 +16,7 @@ from tinytorch.perf.compression.pruning import (
     prune,
     structured_prune,
 )
+from tinytorch.perf.compression.sparse import STORE_SPARSE, SparseLinear, sparsify
 from tinytorch.perf.compression.units import PRUNE_UNITS, remove_hidden_units
 
 __all__ = [
@@ -23,9 +24,11 @@ __all__ = [
     "PRUNE_BLOCKS",
     "PRUNE_MAGNITUDE",
     "PRUNE_UNITS",
+    "STORE_SPARSE",
     "Compressor",
     "KnowledgeDistillation",
     "MaskedOptimizer",
+    "SparseLinear",
     "compress_model",
     "distil",
     "factorize",
@@ -35,5 +38,6 @@ __all__ = [
     "prune",
     "remove_blocks",
     "remove_hidden_units",
+    "sparsify",
     "structured_prune",
 ]
