@@ -13,6 +13,7 @@ from tinytorch.core.optimizers import Adam
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.training import Trainer
 from tinytorch.errors import DTypeError, RangeError, ShapeError
+from tinytorch.perf import TECHNIQUES, quantize, quantize_int4, sparsify
 from tinytorch.perf.compression import (
     Compressor,
     MaskedOptimizer,
@@ -66,6 +67,47 @@ def test_the_share_asked_for_is_pruned_and_biases_stay(sparsity):
     model = magnitude_prune(network(), sparsity)
     assert measure_sparsity(model) == pytest.approx(100 * sparsity, abs=100 / 192)
     assert all((layer.bias.data == 1).all() for layer in (model[0], model[2]))
+
+
+def test_a_scope_of_layers_sets_a_threshold_for_each():
+    """Each array of weights loses the share asked for, however large its numbers are."""
+    model = Sequential(Linear(2, 2), Linear(2, 2))
+    model[0].weight.data[...] = [[1, -2], [3, -4]]
+    model[1].weight.data[...] = [[50, 60], [70, 80]]
+    pruned = prune(model, 0.5, scope="layer")
+    assert (pruned[0].weight.tolist(), pruned[1].weight.tolist()) == ([[0, 0], [3, -4]], [[0, 0], [70, 80]])
+    with pytest.raises(RangeError, match="scope must be one of global, layer; got rows"):
+        prune(model, 0.5, "rows")
+
+
+FORMS = {
+    "int8": quantize,
+    "int4": quantize_int4,
+    "sparse": sparsify,
+    "sparse int8": lambda model: sparsify(model, "int8"),
+    "both": lambda model: quantize(sparsify(Sequential(model[0], ReLU(), Linear(16, 1)), "int8")),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_zeros_are_seen_in_whatever_form_the_weights_are(form):
+    """Bytes, nibbles, and those that are not there; a model of bytes that was never pruned has few."""
+    model = Sequential(Linear(40, 16), ReLU(), Linear(16, 8))
+    pruned = form(prune(model, 0.9, "layer"))
+    assert measure_sparsity(pruned) >= 85
+    check = TECHNIQUES["prune.magnitude.v1"].check
+    assert check(pruned[0], sparsity=0.9, scope="layer") == check(pruned[0], sparsity=0.9) == []
+    if form in {quantize, quantize_int4}:
+        assert measure_sparsity(form(model)) < 25
+        assert check(form(model), sparsity=0.9, scope="layer")
+        assert check(form(model), sparsity=0.9)
+
+
+def test_a_layer_that_stands_in_two_places_counts_once():
+    """Of bytes as of floats."""
+    shared = prune(Linear(8, 8), 0.5)
+    model = Sequential(shared, shared, Linear(8, 8))
+    assert measure_sparsity(model) == measure_sparsity(quantize(model)) == 25
 
 
 def test_pruning_as_a_technique_leaves_the_original_alone():

@@ -8,14 +8,15 @@ from tinytorch.perf.compression.blocks import PRUNE_BLOCKS, remove_blocks
 from tinytorch.perf.compression.distillation import KnowledgeDistillation, distil
 from tinytorch.perf.compression.doors import Compressor, compress_model
 from tinytorch.perf.compression.factorization import FACTORIZE, factorize, low_rank_approximate
+from tinytorch.perf.compression.masks import MaskedOptimizer
 from tinytorch.perf.compression.pruning import (
     PRUNE_MAGNITUDE,
-    MaskedOptimizer,
     magnitude_prune,
     measure_sparsity,
     prune,
     structured_prune,
 )
+from tinytorch.perf.compression.schedules import ConstantSparsity, CubicSparsity
 from tinytorch.perf.compression.sparse import STORE_SPARSE, SparseLinear, sparsify
 from tinytorch.perf.compression.units import PRUNE_UNITS, remove_hidden_units
 
@@ -26,6 +27,8 @@ __all__ = [
     "PRUNE_UNITS",
     "STORE_SPARSE",
     "Compressor",
+    "ConstantSparsity",
+    "CubicSparsity",
     "KnowledgeDistillation",
     "MaskedOptimizer",
     "SparseLinear",

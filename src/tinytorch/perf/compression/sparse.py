@@ -142,6 +142,11 @@ class SparseLinear(Layer):
         """Give the weights with their zeros, (in, out)."""
         return expand(self.matrix, self.in_features)
 
+    def count_zeros(self) -> tuple[int, int]:
+        """Say how many weights are 0, and how many there are."""
+        total = self.in_features * self.out_features
+        return total - int(np.count_nonzero(self.values)), total
+
     def stored_bytes(self) -> int:
         """Count the bytes of the arrays, in memory and in a file."""
         return self.matrix.nbytes + (0 if self.bias is None else self.bias.data.nbytes)

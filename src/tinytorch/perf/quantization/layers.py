@@ -66,6 +66,11 @@ class BytesLayer(Layer):
         """Count the weights and biases that the state stands for; scales are not among them."""
         return sum(array.size for name, array in self._parts().items() if name in {"q_weight", "q_bias", "bias"})
 
+    def count_zeros(self) -> tuple[int, int]:
+        """Say how many weights are 0, and how many there are; none of a layer that shares another's."""
+        q = self._parts().get("q_weight", np.empty(0, np.int8))
+        return q.size - int(np.count_nonzero(q)), q.size
+
     def after_load(self) -> None:
         """Pack again what was written into the arrays that `_state` lent."""
         lent = {name: reference() for name, reference in vars(self).pop("_lent", {}).items()}

@@ -81,6 +81,10 @@ class _Nibbles(BytesLayer):
     def joined_shape(self) -> tuple[int, ...]:
         return -(-self._matrix_rows() // 2), self.packed.outputs
 
+    def count_zeros(self) -> tuple[int, int]:
+        q = self.packed.matrix()
+        return q.size - int(np.count_nonzero(q)), q.size
+
     def _matrix_rows(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} must define _matrix_rows")
 
