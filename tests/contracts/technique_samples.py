@@ -182,6 +182,32 @@ def factorizations() -> Iterator[TechniqueRow]:
     yield TechniqueRow(
         name, "attributes", lambda: filled(SimpleMLP(16, 32, 16)), {"nothing done": unchanged}, said=said
     )
+    yield from thin_convolutions()
+
+
+def thin_convolutions() -> Iterator[TechniqueRow]:
+    def of_a_high_rank(original: Any, result: Any) -> Any:
+        del result
+        return factorize(original, 0.6)
+
+    def half_done(original: Any, result: Any) -> Any:
+        result.layers[2] = original[2]
+        return result
+
+    def elsewhere(original: Any, result: Any) -> Any:
+        original.layers[0] = Conv2d(2, 16, 3)
+        return result
+
+    def strided(original: Any, result: Any) -> Any:
+        """Both look at every other place."""
+        del original
+        result[0][1].stride = 2
+        return result
+
+    model = lambda: filled(Sequential(Conv2d(2, 16, 2), ReLU(), Conv2d(16, 16, 1)))
+    faults = {"nothing done": unchanged, "a high rank": of_a_high_rank, "half done": half_done, "strided": strided}
+    name, said, inputs = "factorize.low_rank.v1", {"rank_ratio": 0.25}, (2, 2, 4, 4)
+    yield TechniqueRow(name, "convolutions", model, faults, {"another layer": elsewhere}, inputs=inputs, said=said)
 
 
 def magnitudes() -> Iterator[TechniqueRow]:
@@ -204,6 +230,16 @@ def magnitudes() -> Iterator[TechniqueRow]:
     faults = {"nothing done": unchanged, "too few zeros": too_few, "weights revived": revived}
     said = {"sparsity": 0.8}
     yield TechniqueRow("prune.magnitude.v1", "linear layers", network, faults, said=said)
+
+    def by_one_threshold(original: Any, result: Any) -> Any:
+        """The layer of smaller weights loses most of them, the other too few."""
+        del result
+        original[0].weight.data *= 0.2
+        return prune(original, 0.8)
+
+    said = said | {"scope": "layer"}
+    faults = faults | {"one threshold": by_one_threshold}
+    yield TechniqueRow("prune.magnitude.v1", "each layer by itself", network, faults, said=said)
     yield TechniqueRow(
         "prune.magnitude.v1", "a share left unsaid", network, {"nothing done": unchanged}, {"no sparser": no_sparser}
     )

@@ -1,5 +1,9 @@
 """A small model taught by a large one: it learns from all of the teacher's scores, not the right class only.
 
+It is no `Technique`, as it has no claim that a checker could test: the weights of a student that was taught look like
+those of one that was not, and how often it agrees with its teacher is not seen without that teacher and inputs. What it
+is worth shows in the accuracy that is measured.
+
 Source:
     G. Hinton, O. Vinyals, J. Dean (2015), Distilling the Knowledge in a Neural Network.
 """

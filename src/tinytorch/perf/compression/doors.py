@@ -24,7 +24,7 @@ def compress_model(model: Any, compression_config: Mapping[str, float]) -> dict[
     """Compress a model in place, and say what was done.
 
     Args:
-        model: An object with `parameters()`; columns and ranks are those of the linear layers it holds.
+        model: An object with `parameters()`; columns are those of its linear layers, ranks of its convolutions too.
         compression_config: Any of `magnitude_prune`, `structured_prune` and `low_rank`, with their ratios.
 
     Returns:
