@@ -1,6 +1,8 @@
 """Saved models: rebuilt from names and numbers, measured in a fresh process, refused where they do not fit."""
 
 import json
+from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from tinytorch.core.tensor import Tensor
 from tinytorch.core.training import manual_seed
 from tinytorch.core.transformers import GPT
 from tinytorch.errors import DataError, DTypeError, RangeError, ShapeError
-from tinytorch.perf import factorize, prune, quantize, quantize_int4, remove_hidden_units, sparsify
+from tinytorch.perf import TECHNIQUES, factorize, prune, quantize, quantize_int4, remove_hidden_units, sparsify
 
 CONVOLUTION = {"in_channels": 2, "out_channels": 3, "stride": 2, "bias": False}
 SAMPLES = {"Conv2d": CONVOLUTION, "QuantizedConv2d": CONVOLUTION, "AvgPool2d": {"stride": 1}}
@@ -236,6 +238,21 @@ def test_networks_with_fewer_units_survive_a_file(path, model):
         save_model(each, path, shape)
         made = workload(str(path))
         assert np.array_equal(made.call().data, each.forward(made.inputs).data)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("more", [deepcopy, quantize, quantize_int4, partial(factorize, rank_ratio=0.1)])
+def test_a_language_model_with_narrower_perceptrons_survives_a_file(path, tied, more):
+    """Its blocks say the width that they have, and the claim still holds."""
+    model = GPT(11, 16, 2, 2, 6, tie_weights=tied).eval()
+    smaller = more(remove_hidden_units(model, 0.5))
+    save_model(smaller, path)
+    again, tokens = load_model(path), Tensor(np.arange(6).reshape(1, 6), dtype=np.int64)
+    assert [block.mlp.hidden_dim for block in again.blocks] == [32, 32]
+    assert [repr(layer) for layer in layers_of(again)] == [repr(layer) for layer in layers_of(smaller)]
+    assert np.array_equal(again(tokens).data, smaller.eval()(tokens).data)
+    assert TECHNIQUES["prune.units.v1"].check(again, model, keep_ratio=0.5) == []
+    assert again.generate([[1, 2]], 3, temperature=0).tolist() == smaller.generate([[1, 2]], 3, temperature=0).tolist()
 
 
 @pytest.mark.parametrize("place", ["features", "fc1.weight", "fc9", "fc1.nothing", ""])

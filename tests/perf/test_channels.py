@@ -13,7 +13,7 @@ from tinytorch.core.spatial import AvgPool2d, BatchNorm2d, Conv2d, Flatten, LeNe
 from tinytorch.core.tensor import Tensor
 from tinytorch.core.transformers import GPT
 from tinytorch.errors import DTypeError, RangeError
-from tinytorch.perf import remove_hidden_units
+from tinytorch.perf import TECHNIQUES, remove_hidden_units
 
 RNG = np.random.default_rng(0)
 
@@ -236,6 +236,8 @@ def test_the_perceptrons_of_a_transformer_become_narrower_and_nothing_else():
     assert [block.mlp.linear1.weight.shape for block in smaller.blocks] == [(8, 8), (8, 8)]
     assert [block.mlp.hidden_dim for block in smaller.blocks] == [8, 8]
     assert smaller(ids).shape == model(ids).shape
+    assert repr(remove_hidden_units(model, 0.25)) == repr(smaller)  # a language model tells what it reads
+    assert TECHNIQUES["prune.units.v1"].check(smaller, model, keep_ratio=0.25) == []
 
 
 def test_removed_channels_do_not_keep_the_rest_from_learning():

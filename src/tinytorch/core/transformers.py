@@ -17,7 +17,7 @@ from tinytorch.core.autograd import no_grad
 from tinytorch.core.embeddings import Embedding, as_tokens
 from tinytorch.core.generation import as_prompt, write_on
 from tinytorch.core.kv_cache import KVCache
-from tinytorch.core.layers import Dropout, Layer, Linear, layers_of, require_count
+from tinytorch.core.layers import Dropout, Layer, Linear, Sequential, layers_of, require_count
 from tinytorch.core.sampling import Sampler
 from tinytorch.core.tensor import Tensor
 from tinytorch.errors import RangeError, ShapeError, StateError, explain
@@ -80,17 +80,27 @@ class LayerNorm(Layer):
 class MLP(Layer):
     """A perceptron on each position: widen, GELU, narrow, dropout. (..., embed_dim) in and out.
 
-    Attributes:
+    Args:
+        embed_dim: The width outside.
         hidden_dim: The width inside, four times `embed_dim` unless told otherwise.
+        dropout_prob: Of the dropout.
     """
 
     def __init__(self, embed_dim: int, hidden_dim: int | None = None, dropout_prob: float = 0.1) -> None:
         self.embed_dim = embed_dim
-        self.hidden_dim = 4 * embed_dim if hidden_dim is None else hidden_dim
-        self.linear1 = Linear(embed_dim, self.hidden_dim)
+        width = 4 * embed_dim if hidden_dim is None else hidden_dim
+        self.linear1 = Linear(embed_dim, width)
         self.gelu = GELU()
-        self.linear2 = Linear(self.hidden_dim, embed_dim)
+        self.linear2 = Linear(width, embed_dim)
         self.dropout = Dropout(dropout_prob)
+
+    @property
+    def hidden_dim(self) -> int:
+        """The width inside, whatever layers stand there by now."""
+        widening: Any = self.linear1
+        while isinstance(widening, Sequential):
+            widening = widening[-1]
+        return int(widening.out_features)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.dropout(self.linear2(self.gelu(self.linear1(x))))

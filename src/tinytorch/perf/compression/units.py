@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tinytorch.core.layers import Linear, Sequential
 from tinytorch.core.spatial import BatchNorm2d, Conv2d
 from tinytorch.core.tensor import Tensor
-from tinytorch.core.transformers import MLP
 from tinytorch.errors import DTypeError, RangeError, ShapeError, StateError, explain
 from tinytorch.perf.compression.groups import INTO, NORM, OUT, Group, find_groups
 from tinytorch.perf.graph import Graph, trace
@@ -88,9 +87,9 @@ def _traced(model: Any, example: Any) -> Graph:
     if example is not None:
         return trace(model, example)
     refused: ShapeError | None = None
-    for shape in _likely_shapes(model):
+    for likely in _likely_inputs(model):
         try:
-            return trace(model, Tensor(np.random.default_rng(SEED).standard_normal(shape)))
+            return trace(model, likely)
         except ShapeError as error:
             refused = refused or error
     if refused is not None:
@@ -100,8 +99,14 @@ def _traced(model: Any, example: Any) -> Graph:
     raise RangeError(explain("the example", "given for a model whose layers do not tell its shape", "none"))
 
 
+def _likely_inputs(model: Any) -> list[Tensor]:
+    """Guess inputs: tokens, or images if the model says of which size, else rows as a linear layer of it takes them."""
+    if hasattr(model, "vocab_size") and hasattr(model, "max_seq_len"):
+        return [Tensor(np.zeros((1, model.max_seq_len), np.int64), dtype=np.int64)]
+    return [Tensor(np.random.default_rng(SEED).standard_normal(shape)) for shape in _likely_shapes(model)]
+
+
 def _likely_shapes(model: Any) -> list[tuple[int, ...]]:
-    """Guess inputs: images if the model says of which size, else rows as one of its linear layers takes them."""
     if hasattr(model, "in_channels") and hasattr(model, "image_size"):
         return [(1, model.in_channels, model.image_size, model.image_size)]
     layers = list(layers_by_path(model).values())
@@ -149,8 +154,6 @@ def _restate_sizes(model: Any) -> None:
                 layer.out_channels, layer.in_channels = layer.weight.shape[:2]
             case BatchNorm2d():
                 (layer.num_features,) = layer.gamma.shape
-            case MLP():
-                layer.hidden_dim = layer.linear1.weight.shape[1]
 
 
 def _check(model: Any, original: Any = None, *, keep_ratio: float | None = None, example: Any = None) -> list[str]:
