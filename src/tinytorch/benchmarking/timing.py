@@ -5,15 +5,13 @@ Nothing here knows what a model is; a call is a function of no arguments whose d
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tinytorch.benchmarking.blas import pinned_blas
 from tinytorch.benchmarking.clock import CLOCK, Clock, read_cost_ns
 from tinytorch.benchmarking.statistics import Samples
 from tinytorch.errors import RangeError, explain
+from tinytorch.quiet import quiet_process
 
 __all__ = ["Call", "Latency", "Plan", "measure_latencies", "measure_latency"]
 
@@ -90,7 +88,7 @@ def measure_latencies(calls: Sequence[Call], plan: Plan | None = None, clock: Cl
     if not calls:
         raise RangeError(explain("the calls", "at least one", "none"))
     plan = plan or Plan()
-    with pinned_blas(plan.blas_threads) as threads, _collector_off():
+    with quiet_process(plan.blas_threads) as threads:
         variants = [_Variant(call, clock, read_cost_ns(clock)) for call in calls]
         for variant in variants:
             variant.warm_up(plan.warmup)
@@ -141,15 +139,3 @@ class _Variant:
 def _round_sizes(plan: Plan) -> list[int]:
     whole, rest = divmod(plan.runs, plan.per_round)
     return [plan.per_round] * whole + [rest] * (rest > 0)
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    was_on = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -15,8 +15,8 @@ from tinytorch.benchmarking.case import Call, Case
 from tinytorch.benchmarking.metrics.metric import Finding, Measured, Metric, Unavailable
 from tinytorch.benchmarking.metrics.processes import SECONDS
 from tinytorch.benchmarking.metrics.rapl import Zone, joules_between, rapl_zones, read_zones
-from tinytorch.benchmarking.quiet import quiet_process
 from tinytorch.benchmarking.statistics import t_interval
+from tinytorch.quiet import quiet_process
 
 __all__ = ["METRIC", "measure_energy"]
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tinytorch.benchmarking.clock import CLOCK, Clock
-from tinytorch.benchmarking.quiet import quiet_process
 from tinytorch.benchmarking.statistics import Estimate, Samples, throughput_interval
 from tinytorch.benchmarking.statistics.estimates import FEWEST_BATCHES
 from tinytorch.errors import RangeError, explain
+from tinytorch.quiet import quiet_process
 
 __all__ = ["SIZES", "BatchSweep", "OfflineRecord", "offline"]
 

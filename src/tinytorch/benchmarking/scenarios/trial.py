@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tinytorch.benchmarking.clock import CLOCK, SLEEPER, Clock, Sleeper
-from tinytorch.benchmarking.quiet import quiet_process
 from tinytorch.benchmarking.statistics import Estimate, percentile
+from tinytorch.quiet import quiet_process
 
 __all__ = ["Trial", "offer"]
 

@@ -22,10 +22,10 @@ from tinytorch.perf.profiling.report import OpProfile, Profile, WholeProfile
 from tinytorch.perf.profiling.roofline import RoofProfile
 from tinytorch.perf.profiling.roofs import Roof, RoofSizes, make_roofs
 from tinytorch.perf.profiling.scopes import Scope, trace_scopes
-from tinytorch.perf.profiling.threads import pinned
 from tinytorch.perf.profiling.training import TrainingStep
 from tinytorch.perf.profiling.turns import Rounds, Span, Spans, Stopwatch, Turn, take_turns
 from tinytorch.perf.tracing import Step
+from tinytorch.quiet import pinned_blas
 
 __all__ = ["Conditions", "profile"]
 
@@ -104,7 +104,7 @@ def profile(model: Any, *example: Any, name: str | None = None, conditions: Cond
     subject = _traced(model, example)
     roofs = make_roofs(_float_of(subject.graph), conditions.roofs)
     turns, notes = _turns(subject, roofs)
-    with pinned(conditions.threads) as threads:
+    with pinned_blas(conditions.threads) as threads:
         found = take_turns(turns, conditions.rounds, conditions.clock)
     return Profile(
         name=name or type(getattr(model, "__self__", model)).__name__,

@@ -20,8 +20,8 @@ from tinytorch.perf.profiling.medians import median
 from tinytorch.perf.profiling.models import held_arrays
 from tinytorch.perf.profiling.roofline import LeastTime, Roofline, RoofProfile
 from tinytorch.perf.profiling.roofs import RoofSizes, make_roofs
-from tinytorch.perf.profiling.threads import pinned
 from tinytorch.perf.profiling.turns import Rounds, Span, Spans, Stopwatch, Turn, durations, take_turns
+from tinytorch.quiet import pinned_blas
 
 __all__ = ["Beside", "ForwardTurn", "beside_roofs", "costs_of", "memory_of", "speed_of", "traced_or_none"]
 
@@ -74,7 +74,7 @@ class Beside:
 def beside_roofs(turn: Turn, how: Beside) -> tuple[list[Spans], Roofline]:
     """Time something and the roofs in turns."""
     roofs = make_roofs(sizes=how.roofs)
-    with pinned(how.threads):
+    with pinned_blas(how.threads):
         found = take_turns({"": turn} | {roof.name: roof for roof in roofs}, how.rounds, how.clock)
     measured = [
         RoofProfile(roof.name, roof.kind, roof.amount, tuple(spans[0] for spans in found[roof.name])) for roof in roofs

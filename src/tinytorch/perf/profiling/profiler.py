@@ -23,10 +23,10 @@ from tinytorch.perf.profiling.forward_pass import (
 from tinytorch.perf.profiling.medians import median
 from tinytorch.perf.profiling.models import parameters_of
 from tinytorch.perf.profiling.roofs import RoofSizes
-from tinytorch.perf.profiling.threads import pinned
 from tinytorch.perf.profiling.training import Loss
 from tinytorch.perf.profiling.training_pass import profile_training
 from tinytorch.perf.profiling.turns import Rounds, durations, take_turns
+from tinytorch.quiet import pinned_blas
 
 __all__ = ["Profiler", "quick_profile"]
 
@@ -120,7 +120,7 @@ class Profiler:
             DTypeError: If the model cannot be called.
         """
         turns = {"": ForwardTurn(model, input_tensor)}
-        with pinned(self._how.threads):
+        with pinned_blas(self._how.threads):
             found = take_turns(turns, Rounds(iterations, warmup), self._how.clock)[""]
         samples = [durations(spans)[0] for spans in found]
         middle = median(samples)

@@ -5,13 +5,12 @@ The clock is passed in. Nothing here prints, or knows what a model is.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinytorch.clock import CLOCK, Clock, read_cost_ns
 from tinytorch.errors import RangeError, explain
+from tinytorch.quiet import collector_off
 
 __all__ = ["Rounds", "Span", "Spans", "Stopwatch", "Turn", "durations", "take_turns"]
 
@@ -76,7 +75,7 @@ def take_turns(turns: Mapping[str, Turn], rounds: Rounds, clock: Clock = CLOCK) 
         [1, 1]
     """
     found: dict[str, list[Spans]] = {name: [] for name in turns}
-    with _collector_off():
+    with collector_off():
         watch = Stopwatch(clock)
         for number in range(-rounds.warmup, rounds.timed):
             for name in turns if number % 2 == 0 else reversed(list(turns)):
@@ -86,15 +85,3 @@ def take_turns(turns: Mapping[str, Turn], rounds: Rounds, clock: Clock = CLOCK) 
                 if number >= 0:
                     found[name].append(spans)
     return found
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    was_on = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

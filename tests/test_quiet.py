@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from tinytorch.benchmarking.quiet import quiet_process
+from tinytorch.quiet import quiet_process
 
 
 def test_the_collector_is_off_inside_and_on_again_after():
