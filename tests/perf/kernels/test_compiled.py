@@ -46,6 +46,18 @@ def test_curves_are_right_over_their_whole_range(curve):
     assert np.isfinite(out).all()
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("curve", ["sigmoid", "tanh", "gelu"])
+def test_curves_are_right_as_far_as_floats_go(curve):
+    """GELU divides by what an exponential can hold, and numbers can be larger; at infinity it is NaN, as in NumPy."""
+    powers = np.float32(10) ** np.arange(2, 39, dtype=np.float32)
+    x = np.concatenate([-powers, powers, np.float32([-3.4e38, 3.4e38, -np.inf, np.inf, np.nan])])[:, None]
+    layers = [Dense(np.ones((1, 1), np.float32), None, curve)]
+    chain, out = pack_chain(layers), np.empty_like(x)
+    chain.kernel()(x, chain.weights, chain.layout, chain.scratch(len(x)), out)
+    assert out == pytest.approx(chain_by_numpy(x, layers), rel=1e-6, abs=2e-6, nan_ok=True)
+
+
 def test_a_layer_is_read_from_the_first_element_to_the_last():
     """A panel of four vectors, one of two, one of one; pairs of rows side by side in each."""
     matrix = np.arange(3 * 7).reshape(3, 7)

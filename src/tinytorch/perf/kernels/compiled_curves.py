@@ -49,7 +49,7 @@ def curved(curve, x):
         y = one - two / (one + exponential(two * x))
     else:
         bend = np.float32(1.5957691) * (x + np.float32(0.044715) * x * x * x)
-        y = x / (one + exponential(-bend))
+        y = x / (one + exponential(-bend)) if bend > np.float32(-87) else np.float32(0) * x  # as large as x may be
     return y if x == x else x
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tinytorch.errors import RangeError, StateError, explain
 
-__all__ = ["FORMS", "VARIABLE", "VNNI", "form", "has_numba", "lanes", "possible_forms", "vector_layout"]
+__all__ = ["FORMS", "VARIABLE", "VNNI", "form", "has_numba", "lanes", "possible_forms", "require_form", "vector_layout"]
 
 VARIABLE = "TINYTORCH_KERNELS"
 ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA = 158, 0x1023, 18
@@ -64,6 +64,17 @@ def possible_forms() -> tuple[str, ...]:
     flags = _cpu_flags()
     able = [name for name, needed in FLAGS.items() if flags.issuperset(needed)]
     return (*(name for name in able if name != "amx" or _may_use_amx()), "numpy")
+
+
+def require_form(name: str, what: str = "weights") -> None:
+    """Refuse to run what was packed for a form that this machine has not, as after packing on another.
+
+    Raises:
+        StateError: If it has not.
+    """
+    if name not in possible_forms():
+        got, remedy = f"{what} packed for {name}", "Quantize the model here."
+        raise StateError(explain(f"packed {what}", f"for {', '.join(possible_forms())}", got, remedy=remedy))
 
 
 def lanes() -> int:

@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytorch.core.ops import OPS
-from tinytorch.errors import StateError, explain
 from tinytorch.perf.kernels import forms
 from tinytorch.perf.kernels.dense import CURVES, aligned, panels, unpanel
 
@@ -272,9 +271,7 @@ def _kernel(form: str) -> Callable[..., None]:
     Raises:
         StateError: If this machine cannot run it, as after weights were packed on another.
     """
-    if form not in forms.possible_forms():
-        got, remedy = f"weights packed for {form}", "Quantize the model here."
-        raise StateError(explain("packed weights", f"for {', '.join(forms.possible_forms())}", got, remedy=remedy))
+    forms.require_form(form)
     from tinytorch.perf.kernels import compiled
 
     kernel: Callable[..., None] = compiled.int8(LAYOUTS[form].kind)

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from tinytorch.core.ops import OPS
 from tinytorch.core.ops.windows import window_count
-from tinytorch.errors import StateError, explain
 from tinytorch.perf.kernels import forms
 from tinytorch.perf.kernels.dense import CURVES, aligned
 from tinytorch.perf.kernels.int8 import Bytes, Floats, quantize_rows
@@ -236,9 +235,7 @@ def _kernel(form: str) -> Callable[..., None]:
     Raises:
         StateError: If this machine cannot run it, as after weights were packed on another.
     """
-    if form not in forms.possible_forms():
-        got, remedy = f"kernels packed for {form}", "Quantize the model here."
-        raise StateError(explain("packed kernels", f"for {', '.join(forms.possible_forms())}", got, remedy=remedy))
+    forms.require_form(form, "kernels")
     from tinytorch.perf.kernels import compiled_bytes
 
     kernel: Callable[..., None] = compiled_bytes.int8_convolution(LAYOUTS[form].kind)

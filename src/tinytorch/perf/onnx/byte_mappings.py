@@ -69,6 +69,12 @@ def int4_linear(step: Step, to: Builder) -> None:
     _with_bias(step, to, to.add("MatMul", flat, _nibbles(to, weight, scales, packed.group)), packed.bias)
 
 
+def sparse_linear(step: Step, to: Builder) -> None:
+    """Map to a product with the matrix as floats, its zeros among them: runtimes have no sparse product."""
+    layer, (x,) = step.options["layer"], to.inputs_of(step)
+    _with_bias(step, to, to.add("MatMul", x, to.constant(layer.dense(), "weight")), layer.biases())
+
+
 def look_up(step: Step, to: Builder) -> None:
     """Map to a Gather of stored rows, made floats afterwards, so that no table of floats is made."""
     layer, (ids,) = step.options["layer"], to.inputs_of(step)
@@ -130,4 +136,5 @@ BYTE_EXPORTS: dict[str, Callable[[Step, Builder], None]] = {
     "int8_conv2d": int8_conv2d,
     "int8_linear": int8_linear,
     "look_up": look_up,
+    "sparse_linear": sparse_linear,
 }
