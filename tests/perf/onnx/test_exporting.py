@@ -14,7 +14,7 @@ from tinytorch.core.tensor import Tensor
 from tinytorch.core.training import manual_seed
 from tinytorch.core.transformers import GPT
 from tinytorch.errors import DataError, StateError
-from tinytorch.perf import TECHNIQUES, quantize_int4
+from tinytorch.perf import TECHNIQUES, prune, quantize_int4, sparsify
 from tinytorch.perf.onnx import as_onnx, export_onnx
 from tinytorch.perf.quantization import quantize
 
@@ -87,6 +87,13 @@ def test_nibbles_are_exported_as_nibbles(name):
     model, x = made(name)
     exported = require_equal(quantize_int4(model), x)
     assert onnx.TensorProto.INT4 in {entry.data_type for entry in exported.graph.initializer}
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_sparse_layers_are_exported_with_their_zeros(kind):
+    """As floats: a runtime has no product that leaves zeros out."""
+    model, x = made("MLP")
+    require_equal(sparsify(prune(model, 0.8), kind), x)
 
 
 @pytest.mark.parametrize("name", ["MLP", "LeNet"])
