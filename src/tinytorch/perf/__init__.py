@@ -6,12 +6,12 @@ from tinytorch.perf.compression import (
     PRUNE_BLOCKS,
     PRUNE_MAGNITUDE,
     PRUNE_UNITS,
+    STORE_SPARSE,
+    SparseLinear,
     factorize,
     prune,
     remove_blocks,
     remove_hidden_units,
-    STORE_SPARSE,
-    SparseLinear,
     sparsify,
 )
 from tinytorch.perf.costs import count_flops
