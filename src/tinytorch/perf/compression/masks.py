@@ -47,9 +47,7 @@ class MaskedOptimizer:
     def __init__(
         self, optimizer: Any, model: Any, schedule: SparsitySchedule | None = None, scope: str = "global"
     ) -> None:
-        if schedule is not None and not isinstance(schedule, ConstantSparsity | CubicSparsity):
-            rule, remedy = "a ConstantSparsity or a CubicSparsity", "Give ConstantSparsity(0.9), for example."
-            raise DTypeError(explain("schedule", rule, repr(schedule), remedy=remedy))
+        _require_schedule(schedule)
         require_scope(scope)
         self.optimizer = optimizer
         self.schedule = schedule
@@ -116,3 +114,9 @@ class MaskedOptimizer:
         self.optimizer.load_state_dict(state["optimizer"])
         self._pruned = [np.array(mask, bool) for mask in state["masks"]]
         self.step_count = int(state["steps"])
+
+
+def _require_schedule(schedule: object) -> None:
+    if schedule is not None and not isinstance(schedule, ConstantSparsity | CubicSparsity):
+        rule, remedy = "a ConstantSparsity or a CubicSparsity", "Give ConstantSparsity(0.9), for example."
+        raise DTypeError(explain("schedule", rule, repr(schedule), remedy=remedy))
