@@ -104,12 +104,13 @@ def test_what_is_not_said_is_not_contradicted(whole, folder, changed):
 CLAIMS = {
     "prune.magnitude.v1": (lambda model: prune(model, sparsity=0.5), {"sparsity": 0.75}, "at least 0.75; got 0.5"),
     "prune.units.v1": (lambda model: prune(model, sparsity=0.5), {"keep_ratio": 0.5}, ""),
-    "prune.blocks.v1": (lambda model: model, {}, ""),
+    "prune.blocks.v1": (lambda model: model, {}, "must be a GPT"),
     "quantize.int8.dynamic.v1": (lambda model: model, {}, "of bytes"),
     "quantize.int8.static.v1": (quantize, {}, "by calibration; got None"),
     "quantize.int8.aware.v1": (lambda model: model, {}, "of bytes"),
     "quantize.int4.v1": (quantize, {}, "must be uint8; got int8"),
     "factorize.low_rank.v1": (lambda model: model, {"rank_ratio": 0.5}, "pair of thin layers"),
+    "store.sparse.v1": (lambda model: model, {}, "holds a SparseLinear"),
 }
 TRUE = {
     "prune.magnitude.v1": (lambda model: prune(model, sparsity=0.75), {"sparsity": 0.75}),

@@ -172,6 +172,9 @@ def checks(part: Part) -> Markup:
         "# this page again, byte for byte",
         "tinytorch report submission.json -o report.html",
     ]
+    if all(model.content.get("artifact") for model in part.reading.models):
+        lines += ["# answers and speed-up measured again, elsewhere, from the files of the models"]
+        lines += ["tinytorch pack submission.json", "tinytorch verify submission.zip"]
     if command:
         lines += ["# what made the record", shown(shlex.join(str(word) for word in command), 2000)]
     return joined(
