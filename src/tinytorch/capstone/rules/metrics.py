@@ -24,11 +24,8 @@ Object = dict[str, Any]
 SEEN_BY_ALL = ("latency_mean_seconds", "throughput_single_samples_per_second")
 ORDERED = tuple(f"latency_{name}_seconds" for name in ("min", "p50", "p90", "p99", "max"))
 AROUND_THE_MEAN = tuple(f"latency_{name}_seconds" for name in ("min", "mean", "max"))
-ESTIMATES = (
-    "accuracy",
-    *(f"latency_{name}_seconds" for name in ("mean", "p50", "p90", "p99")),
-    "throughput_batch_samples_per_second",
-)
+LATENCY_ESTIMATES = tuple(f"latency_{name}_seconds" for name in ("mean", "p50", "p90", "p99"))
+ESTIMATES = ("accuracy", *LATENCY_ESTIMATES, "throughput_batch_samples_per_second")
 SOURCES = {
     "accuracy": "samples.correct_count and samples.test_count",
     "throughput_batch_samples_per_second": "samples.batch_nanoseconds and protocol.batch_size",
@@ -54,13 +51,14 @@ def check_metrics(submission: Object) -> Iterator[Problem]:
 def check_origins(submission: Object) -> Iterator[Problem]:
     """What follows from samples is called derived, and what nothing in the file shows is called declared."""
     for part, model in models(submission):
-        samples, metrics = inside(model, "samples"), inside(model, "metrics")
+        metrics = inside(model, "metrics")
+        shown_ones = _shown_by(inside(model, "samples"))
         for name in ESTIMATES:
             estimate = metrics.get(name)
             if not estimate or "origin" not in estimate:
                 continue
-            shown = _is_shown(name, samples)
-            if shown != (estimate["origin"] == "derived") or estimate["origin"] == "measured":
+            shown = name in shown_ones
+            if estimate["origin"] != ("derived" if shown else "declared"):
                 rule = (
                     f"derived, as {SOURCES.get(name, LATENCIES)} show it"
                     if shown
@@ -96,7 +94,9 @@ def check_order(submission: Object) -> Iterator[Problem]:
     for part, model in models(submission):
         metrics = inside(model, "metrics")
         for names in (ORDERED, AROUND_THE_MEAN):
-            yield from _descents((part, "metrics"), metrics, names)
+            values = [_value_of(metrics.get(name)) for name in names]
+            if None in values or values != sorted(values):
+                yield from _descents((part, "metrics"), metrics, names)
 
 
 def check_intervals(submission: Object) -> Iterator[Problem]:
@@ -105,7 +105,7 @@ def check_intervals(submission: Object) -> Iterator[Problem]:
         metrics = inside(model, "metrics")
         for name in ESTIMATES:
             estimate = metrics.get(name)
-            if estimate:
+            if estimate and not _is_in_order(estimate):
                 yield from _disorder((part, "metrics", name), estimate)
 
 
@@ -149,10 +149,23 @@ def _descents(steps: Steps, metrics: Object, names: Sequence[str]) -> Iterator[P
         lower, least = name, value
 
 
-def _is_shown(name: str, samples: Object) -> bool:
-    if name == "accuracy":
-        return samples.keys() >= {"correct_count", "test_count"}
-    return ("batch_nanoseconds" if name.startswith("throughput") else "latency_nanoseconds") in samples
+def _value_of(metric: Any) -> Any:
+    return metric.get("value") if type(metric) is dict else metric
+
+
+def _shown_by(samples: Object) -> set[str]:
+    """Name the estimates that samples show."""
+    if not samples:
+        return set()
+    shown = {"accuracy"} if samples.keys() >= {"correct_count", "test_count"} else set()
+    shown |= {"throughput_batch_samples_per_second"} if "batch_nanoseconds" in samples else set()
+    return shown | (set(LATENCY_ESTIMATES) if "latency_nanoseconds" in samples else set())
+
+
+def _is_in_order(estimate: Object) -> bool:
+    """Say of most estimates, fast, that nothing is wrong with them."""
+    value, low, high = estimate.get("value"), estimate.get("low"), estimate.get("high")
+    return value is not None and (low is None or low <= value) and (high is None or value <= high)
 
 
 def _disorder(steps: Steps, estimate: Object) -> Iterator[Problem]:

@@ -42,20 +42,20 @@ def check_improvements(submission: Object) -> Iterator[Problem]:
 
 def check_comparison(submission: Object) -> Iterator[Problem]:
     """Verdict, speed-up, interval and counts of a comparison follow from its log ratios and its margin."""
-    from tinytorch.capstone.verdicts import derived_comparison
-
     comparison = inside(submission, "comparison")
     if comparison:
+        from tinytorch.capstone.verdicts import derived_comparison
+
         expected = derived_comparison(comparison)
         yield from _differences(("comparison",), comparison, expected, "log_ratios, margin and certificate")
 
 
 def check_certificate(submission: Object) -> Iterator[Problem]:
     """Ratio, interval and half width of the null run follow from its own log ratios, or from what was kept of it."""
-    from tinytorch.capstone.verdicts import derived_certificate
-
     null = inside(inside(submission, "comparison"), "certificate")
     if null:
+        from tinytorch.capstone.verdicts import derived_certificate
+
         source = "its log_ratios" if "log_ratios" in null else "low and high"
         yield from _differences(("comparison", "certificate"), null, derived_certificate(null), source)
 
