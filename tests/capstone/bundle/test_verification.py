@@ -55,8 +55,9 @@ def test_a_true_claim_is_reproduced(check, claim):
     assert answers(found) == dict.fromkeys(ALL, "reproduced")
     assert found.answer is Answer.REPRODUCED
     assert found.intervals["claimed"]["value"] == pytest.approx(2.0, rel=0.01)
-    assert found.intervals["found"]["low"] <= 2.0 <= found.intervals["found"]["high"] * 1.001
-    assert found.intervals["change"]["low"] <= 1.0 <= found.intervals["change"]["high"]
+    slack = 1.005  # on a clock without noise an interval is as narrow as the clock's cost, which is no part of the 2
+    for name, truth in (("found", 2.0), ("change", 1.0)):
+        assert found.intervals[name]["low"] / slack <= truth <= found.intervals[name]["high"] * slack
     assert len(found.reasons) == len(ALL)
     assert json.loads(json.dumps(found.to_dict()))["answer"] == "reproduced"
 
