@@ -13,7 +13,8 @@ from importlib import import_module
 from importlib.metadata import version
 
 from tinytorch.cli import output
-from tinytorch.cli.arguments import ADDERS, EPILOG
+from tinytorch.cli.arguments import ADDERS
+from tinytorch.cli.parsers import EPILOG
 from tinytorch.errors import TinyTorchError
 
 __all__ = ["INTERRUPTED", "INVALID", "OK", "USAGE", "parser", "run"]

@@ -6,9 +6,10 @@ import os
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 
+from tinytorch.cli.parsers import Add, add_command
 from tinytorch.cli.provenance_arguments import PROVENANCE_ADDERS, add_campaign
 
-__all__ = ["ADDERS", "EPILOG"]
+__all__ = ["ADDERS"]
 
 NUMBERS = [
     ("seed", 0, 0, "decides the data split and the weights"),
@@ -16,7 +17,6 @@ NUMBERS = [
     ("runs", 1, 1000, "timed runs of each model"),
 ]
 THREADS = "threads of the matrix library"
-EPILOG = "Exit codes: 0 ok, 1 invalid or failed, 2 wrong usage, 130 interrupted."
 GATE = "Exit codes: 0 ok, 1 a candidate failed or is slower than --max-slowdown allows, 2 wrong usage, 130 interrupted."
 SUBJECT = "package.module:factory, with ?name=value for arguments, or the path of a saved model"
 PRESETS = ("quick", "standard", "rigorous")
@@ -43,12 +43,10 @@ KNOWN = "digits, mlp-mnist, lenet, gpt, or package.module:factory that gives (mo
 CHOICE = "Exit codes: 0 ok, 1 failed or nothing chosen, 2 wrong usage, 130 interrupted."
 ANSWERS = "Exit codes: 0 reproduced, 1 not reproduced or refused, 2 wrong usage, 3 cannot tell, 130 interrupted."
 
-Add = Callable[..., ArgumentParser]
-
 
 def _add_run(add: Add) -> ArgumentParser:
     summary = "train, optimize and benchmark a classifier of handwritten digits; write a submission"
-    command = add("run", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "run", summary)
     for name, minimum, default, what in NUMBERS:
         text = f"{what} (default: {default})"
         command.add_argument(f"--{name}", type=_at_least(minimum), default=default, metavar="N", help=text)
@@ -63,7 +61,7 @@ def _add_run(add: Add) -> ArgumentParser:
 
 def _add_validate(add: Add) -> ArgumentParser:
     summary = "check submissions and list every problem in them"
-    command = add("validate", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "validate", summary)
     command.add_argument("files", nargs="+", metavar="FILE", help="a submission, as `tinytorch run` writes it")
     where = "where the models' files are, all of them (default: beside each submission, those that are there)"
     command.add_argument("--artifacts", metavar="FOLDER", help=where)
@@ -72,7 +70,7 @@ def _add_validate(add: Add) -> ArgumentParser:
 
 def _add_report(add: Add) -> ArgumentParser:
     summary = "show a submission: a page that works offline, figures, a summary in Markdown, a model card's metadata"
-    command = add("report", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "report", summary)
     command.add_argument("file", metavar="FILE", help="a submission, as `tinytorch run` writes it")
     page = "where to write the page (default: report.html, if nothing else is asked for)"
     command.add_argument("-o", "--output", type=_file, metavar="FILE", help=page)
@@ -88,7 +86,7 @@ def _file_or_standard(text: str) -> str:
 
 def _add_convert(add: Add) -> ArgumentParser:
     summary = "write a submission as JSON or as Protocol Buffers, in its own version or the current one"
-    command = add("convert", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "convert", summary)
     command.add_argument("input", metavar="IN", help="a submission in either form; its content tells which")
     command.add_argument("output", type=_file, metavar="OUT", help="where to write: Protocol Buffers to .pb, else JSON")
     upgrade = "migrate an older submission to version 2 (default: keep its version)"
@@ -98,12 +96,12 @@ def _add_convert(add: Add) -> ArgumentParser:
 
 def _add_info(add: Add) -> ArgumentParser:
     summary = "show the machine, the limits and the versions a measurement would record"
-    return add("info", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    return add_command(add, "info", summary)
 
 
 def _add_milestone(add: Add) -> ArgumentParser:
     summary = "do again what the field once could not, from the perceptron to transformers, and measure how well"
-    command = add("milestone", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "milestone", summary)
     command.add_argument("name", nargs="?", metavar="NAME", help="which one (default: list them)")
     command.add_argument("--list", action="store_true", help="list the milestones and their goals")
     command.add_argument("--smoke", action="store_true", help="go through the same code in seconds, on little data")
@@ -139,7 +137,7 @@ def _file(text: str) -> str:
 
 def _add_bench(add: Add) -> ArgumentParser:
     summary = "measure one subject alone: latency with its tails, memory, cold start, and what else can be had"
-    command = add("bench", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "bench", summary)
     command.add_argument("subject", metavar="SUBJECT", help=SUBJECT)
     command.add_argument("--calls", type=_at_least(6), default=2000, metavar="N", help="timed calls (default: 2000)")
     command.add_argument("--sessions", type=_at_least(5), default=5, metavar="N", help="fresh processes (default: 5)")
@@ -150,7 +148,7 @@ def _add_bench(add: Add) -> ArgumentParser:
 
 def _add_profile(add: Add) -> ArgumentParser:
     summary = "look into a model: parameters, arithmetic, time and memory of each op, beside what the machine can do"
-    command = add("profile", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "profile", summary)
     command.add_argument("subject", metavar="SUBJECT", help=SUBJECT)
     rounds = "how often everything has its turn (default: 30)"
     command.add_argument("--rounds", type=_at_least(6), default=30, metavar="N", help=rounds)
@@ -163,7 +161,7 @@ def _add_profile(add: Add) -> ArgumentParser:
 
 def _add_export(add: Add) -> ArgumentParser:
     summary = "write a model as ONNX, so that other runtimes run it"
-    command = add("export", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "export", summary)
     command.add_argument("subject", metavar="SUBJECT", help=SUBJECT)
     command.add_argument("output", type=_file, metavar="FILE", help="where to write, such as model.onnx")
     command.add_argument("--fixed-batch", action="store_true", help="for as many samples as the subject's inputs have")
@@ -173,9 +171,7 @@ def _add_export(add: Add) -> ArgumentParser:
 def _add_compare(add: Add) -> ArgumentParser:
     summary = "measure two or more subjects side by side, and say which is faster or what it would take to tell"
     more = "Two files of submissions are compared as they are, without measuring."
-    command = add(
-        "compare", help=summary, description=f"{summary.capitalize()}. {more}", epilog=GATE, allow_abbrev=False
-    )
+    command = add_command(add, "compare", summary, GATE, more)
     command.add_argument("baseline", metavar="BASELINE", help=SUBJECT)
     command.add_argument("candidates", nargs="+", metavar="CANDIDATE", help="the same, one or more")
     _add_design(command)
@@ -197,7 +193,7 @@ def _add_compare(add: Add) -> ArgumentParser:
 
 def _add_doctor(add: Add) -> ArgumentParser:
     summary = "say what this machine can and cannot tell apart, and what to do about it"
-    command = add("doctor", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "doctor", summary)
     command.add_argument("subject", nargs="?", metavar="SUBJECT", help=f"{SUBJECT} (default: a small matrix product)")
     command.add_argument(
         "--seconds", type=_at_least(1), default=2, metavar="N", help="length of the null run (default: 2)"
@@ -208,7 +204,7 @@ def _add_doctor(add: Add) -> ArgumentParser:
 
 def _add_optimize(add: Add) -> ArgumentParser:
     summary = "make a model smaller and faster in several ways, measure each, and keep what nothing else beats"
-    command = add("optimize", help=summary, description=summary.capitalize() + ".", epilog=CHOICE, allow_abbrev=False)
+    command = add_command(add, "optimize", summary, CHOICE)
     command.add_argument("model", metavar="MODEL", help=KNOWN)
     allowed = "the loss of accuracy that is allowed, as a ratio (default: 0.01, a point)"
     command.add_argument("--max-accuracy-drop", type=_ratio, default=0.01, metavar="RATIO", help=allowed)
@@ -270,7 +266,7 @@ def _percentage(text: str) -> float:
 
 def _add_pack(add: Add) -> ArgumentParser:
     summary = "put a submission and its models into one file that others can check"
-    command = add("pack", help=summary, description=summary.capitalize() + ".", epilog=EPILOG, allow_abbrev=False)
+    command = add_command(add, "pack", summary)
     command.add_argument("submission", metavar="SUBMISSION", help="a submission, as `tinytorch run` writes it")
     where = "where to write (default: beside the submission, with .zip for its ending)"
     command.add_argument("-o", "--output", type=_file, metavar="BUNDLE", help=where)
@@ -283,7 +279,7 @@ def _add_pack(add: Add) -> ArgumentParser:
 
 def _add_verify(add: Add) -> ArgumentParser:
     summary = "check a bundle: its hashes, its models, their accuracy, and the speed-up, measured again on this machine"
-    command = add("verify", help=summary, description=summary.capitalize() + ".", epilog=ANSWERS, allow_abbrev=False)
+    command = add_command(add, "verify", summary, ANSWERS)
     command.add_argument("bundle", metavar="BUNDLE", help="a bundle, as `tinytorch pack` writes it")
     amount = "how much is measured (default: standard)"
     command.add_argument("--preset", choices=PRESETS, default="standard", help=amount)

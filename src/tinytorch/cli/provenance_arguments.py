@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable
+
+from tinytorch.cli.parsers import Add, add_command
 
 __all__ = ["PROVENANCE_ADDERS", "add_campaign"]
 
-EPILOG = "Exit codes: 0 ok, 1 invalid or failed, 2 wrong usage, 130 interrupted."
 SECRET = "TINYTORCH_PASSPHRASE, or what is typed"  # noqa: S105  the name of a variable
-
-Add = Callable[..., ArgumentParser]
 
 
 def add_campaign(command: ArgumentParser) -> None:
@@ -20,19 +18,15 @@ def add_campaign(command: ArgumentParser) -> None:
     command.add_argument("--ledger", metavar="FILE", help="which ledger (default: your own, in the state folder)")
 
 
-def _command(add: Add, name: str, summary: str) -> ArgumentParser:
-    return add(name, help=summary, description=f"{summary.capitalize()}.", epilog=EPILOG, allow_abbrev=False)
-
-
 def _add_keygen(add: Add) -> ArgumentParser:
-    command = _command(add, "keygen", "make a pair of Ed25519 keys to sign submissions with")
+    command = add_command(add, "keygen", "make a pair of Ed25519 keys to sign submissions with")
     command.add_argument("file", metavar="FILE", help="where to write the private key; the public one lies beside it")
     command.add_argument("--passphrase", action="store_true", help=f"encrypt the private key with {SECRET}")
     return command
 
 
 def _add_sign(add: Add) -> ArgumentParser:
-    command = _command(add, "sign", "sign a valid submission, or add a signature to an envelope")
+    command = add_command(add, "sign", "sign a valid submission, or add a signature to an envelope")
     command.add_argument("submission", metavar="SUBMISSION", help="a submission, or an envelope that this command made")
     key = "the private key; where it is encrypted, its passphrase is " + SECRET
     command.add_argument("--key", required=True, metavar="FILE", help=key)
@@ -43,7 +37,7 @@ def _add_sign(add: Add) -> ArgumentParser:
 
 
 def _add_verify_signature(add: Add) -> ArgumentParser:
-    command = _command(add, "verify-signature", "say whether a submission is signed by somebody you know")
+    command = add_command(add, "verify-signature", "say whether a submission is signed by somebody you know")
     command.add_argument("file", metavar="FILE", help="an envelope, or with --allowed-signers a submission")
     who = command.add_mutually_exclusive_group(required=True)
     public = "a public key that you have from its owner; may be given several times, and one must fit"
@@ -56,7 +50,7 @@ def _add_verify_signature(add: Add) -> ArgumentParser:
 
 
 def _add_attempts(add: Add) -> ArgumentParser:
-    command = _command(add, "attempts", "show a ledger of attempts, and check that nothing in it was changed")
+    command = add_command(add, "attempts", "show a ledger of attempts, and check that nothing in it was changed")
     command.add_argument("ledger", nargs="?", metavar="LEDGER", help="which (default: your own, in the state folder)")
     command.add_argument("--campaign", metavar="NAME", help="show this campaign only")
     command.add_argument("--submission", metavar="FILE", help="check too what this submission says of its attempts")

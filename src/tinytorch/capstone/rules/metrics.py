@@ -140,7 +140,7 @@ def _descents(steps: Steps, metrics: Object, names: Sequence[str]) -> Iterator[P
     lower, least = "", 0.0
     for name in names:
         metric = metrics.get(name)
-        value = metric.get("value") if isinstance(metric, dict) else metric
+        value = _value_of(metric)
         if value is None:
             continue
         if least > value * (1 + EXACT):
@@ -150,7 +150,7 @@ def _descents(steps: Steps, metrics: Object, names: Sequence[str]) -> Iterator[P
 
 
 def _value_of(metric: Any) -> Any:
-    return metric.get("value") if type(metric) is dict else metric
+    return metric.get("value") if isinstance(metric, dict) else metric
 
 
 def _shown_by(samples: Object) -> set[str]:

@@ -67,7 +67,7 @@ class Builder:
         """Add a change of dtype."""
         to = f"cast_{len(self.nodes)}"
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        self.nodes.append(helper.make_node("Cast", [name], [to], to=kind))
+        self.nodes.append(helper.make_node("Cast", [name], [to], to=kind))  # `add` has another use for `to`
         return to
 
     def inputs_of(self, step: Step) -> list[str]:

@@ -21,8 +21,7 @@ Pads = tuple[int, int, int, int]  # above, left, below, right
 def conv(node: Node, x: Tensor, weight: Operand, bias: Operand = None) -> Tensor:
     """Convolve: all channels together, in groups, or each by itself."""
     _require_images(node, x)
-    if any(step != 1 for step in node.get("dilations", [1, 1])):
-        raise node.refuse("of dilations of 1", node.get("dilations"))
+    node.require_no_dilation()
     kernels, group = as_tensor(weight), node.get("group", 1)
     strides = node.get("strides", [1, 1])
     pads = _pads(node, x.shape[2:], kernels.shape[2:], strides)
@@ -109,7 +108,8 @@ def batch_normalization(
     node: Node, x: Tensor, gamma: Operand, beta: Operand, mean: Operand, variance: Operand
 ) -> Tensor:
     """Normalize by kept moments."""
-    node.known_zero_attributes("training_mode")
+    if node.get("training_mode"):
+        raise node.refuse("without training_mode", node.get("training_mode"))
     moments = {name: _array(value) for name, value in (("mean", mean), ("variance", variance))}
     found: Tensor = ops.batch_norm(x, as_tensor(gamma), as_tensor(beta), **moments, eps=node.get("epsilon", 1e-5))
     return found
@@ -136,8 +136,7 @@ def local_response_normalization(node: Node, x: Tensor) -> Tensor:
 
 def _windows(node: Node, x: Tensor) -> tuple[tuple[int, int], tuple[int, int], Pads]:
     """Say how windows lie; where a last one reaches beyond the padding, the padding is made longer."""
-    if any(step != 1 for step in node.get("dilations", [1, 1])):
-        raise node.refuse("of dilations of 1", node.get("dilations"))
+    node.require_no_dilation()
     kernel, strides = node.get("kernel_shape"), node.get("strides", [1, 1])
     pads = list(_pads(node, x.shape[2:], kernel, strides))
     for axis in range(2):

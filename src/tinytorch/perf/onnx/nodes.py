@@ -57,15 +57,14 @@ class Node:
         place = self.outputs[0] if self.outputs else ""
         return DataError(explain(f"the operator {self.kind}", rule, got, at=place))
 
-    def known_zero_attributes(self, *names: str) -> None:
-        """Refuse the operator where one of these attributes is set to something.
+    def require_no_dilation(self) -> None:
+        """Refuse windows whose elements lie apart.
 
         Raises:
-            DataError: If one is.
+            DataError: If they do.
         """
-        for name in names:
-            if self.get(name):
-                raise self.refuse(f"without {name}", self.get(name))
+        if any(step != 1 for step in self.get("dilations", [1, 1])):
+            raise self.refuse("of dilations of 1", self.get("dilations"))
 
 
 def as_tensor(value: Operand) -> Tensor:
